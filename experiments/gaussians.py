@@ -1,0 +1,116 @@
+"""A ring of 8 or a grid of 25 Gaussians in the plane: does a GAN find every mode?
+
+    python -m jaxgan.main --experiment=gaussians
+    python -m jaxgan.main --experiment=gaussians --layout=grid --run_dir=runs/grid
+
+The mixtures and what counts as a covered mode are those of VEEGAN and PacGAN (arXiv 1712.04086).
+Figures: `modes` and `good`, the share of samples within three standard deviations of a mode.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl import flags
+
+from jaxgan import losses
+from jaxgan.experiment import Data, Experiment, Networks
+from jaxgan.game import Phase
+from jaxgan.media import Scatter
+from jaxgan.metrics.modes import mode_coverage
+from jaxgan.nets.mlp import MLP
+from jaxgan.state import PlayerSpec
+from jaxgan.systems.adversarial import PENALTIES, Weighted, adversarial
+
+FLAGS = flags.FLAGS
+
+FLAGS.set_default("loss", "relativistic")
+FLAGS.set_default("steps", 6_000)
+FLAGS.set_default("batch_size", 256)
+FLAGS.set_default("eval_every", 1_000)
+FLAGS.set_default("checkpoint_every", 1_000)
+FLAGS.set_default("log_every", 200)
+
+flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 on a grid.")
+flags.DEFINE_integer("latent_size", 256, "Dimensions of the latent.")
+flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")
+flags.DEFINE_integer("n_critic", 1, "Steps of the critic for one of the generator.")
+flags.DEFINE_enum("penalty", "r1", ["none", *PENALTIES], "On the critic.")
+flags.DEFINE_float("penalty_weight", 1.0, "What the penalty is multiplied by.")
+flags.DEFINE_float("learning_rate", 1e-3, "Adam's, for both players.")
+flags.DEFINE_float("ema_halflife", 20_000, "Of the generator's moving average, in points.")
+
+TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4}
+
+POINTS = 2500
+
+
+def mixture(layout: str) -> tuple[np.ndarray, float]:
+    """The centres [modes, 2] of a mixture, and the standard deviation of each component."""
+    if layout == "ring":
+        angles = np.arange(8) * (2 * np.pi / 8)
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.01
+    side = np.arange(-4, 5, 2)
+    return np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2).astype(float), 0.05
+
+
+def draw(layout: str, count: int, seed: int) -> np.ndarray:
+    """Points of a mixture, float32 [count, 2]."""
+    centres, sigma = mixture(layout)
+    random = np.random.default_rng(seed)
+    noise = sigma * random.standard_normal((count, 2))
+    return (centres[random.integers(len(centres), size=count)] + noise).astype(np.float32)
+
+
+def experiment() -> Experiment:
+    layout, units = FLAGS.layout, FLAGS.units
+    centres, sigma = mixture(layout)
+
+    def player(inputs: int, outputs: int, halflife: float | None = None) -> PlayerSpec:
+        return PlayerSpec(
+            MLP((units, units, outputs), dtype=jnp.dtype(FLAGS.dtype)),
+            (jax.ShapeDtypeStruct((1, inputs), jnp.float32),),
+            optax.adam(FLAGS.learning_rate, b1=0.0, b2=0.99),
+            ema_halflife=halflife,
+        )
+
+    weighted = () if FLAGS.penalty == "none" else (Weighted(FLAGS.penalty, FLAGS.penalty_weight),)
+    system = adversarial(
+        player(FLAGS.latent_size, 2, FLAGS.ema_halflife or None),
+        player(2, 1),
+        losses.by_name(FLAGS.loss),
+        latent_size=FLAGS.latent_size,
+        weighted=weighted,
+    )
+    latent = jax.random.normal(jax.random.key(FLAGS.seed), (POINTS, FLAGS.latent_size))
+    sample = jax.jit(lambda generator: generator(latent))
+
+    def data() -> Data:
+        points = draw(layout, 100_000, FLAGS.seed)
+        about = {"kind": "drawn", "where": f"{layout} of {len(centres)} Gaussians, sigma {sigma}"}
+        return Data(lambda indices, seeds: {"real": points[indices]}, len(points), about)
+
+    def evaluate(networks: Networks) -> dict[str, float]:
+        modes, good = mode_coverage(np.asarray(sample(networks["generator"])), centres, sigma)
+        return {"modes": float(modes), "good": good}
+
+    real = functools.partial(draw, layout, POINTS, FLAGS.seed + 1)
+    limit = float(np.abs(centres).max()) * 1.4
+
+    def preview(networks: Networks) -> dict[str, Scatter]:
+        points = {"real": real(), "fake": np.asarray(sample(networks["generator"]))}
+        return {"preview": Scatter(points, (-limit, limit))}
+
+    return Experiment(
+        system=system,
+        phases=(
+            Phase("critic", ("critic",), "critic_with_penalties", repeats=FLAGS.n_critic),
+            Phase("generator", ("generator",), "generator"),
+        ),
+        data=data,
+        evaluate=evaluate,
+        preview=preview,
+        best="good",
+    )

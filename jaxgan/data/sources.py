@@ -1,0 +1,251 @@
+"""Where pictures come from: a folder, a zip, a prepared TFDS set, arrays, the embedded sample.
+
+Every kind is a `Source`, a sequence of uint8 RGB pictures of any sizes, opened by one string: what
+the user typed after `--data=`.
+"""
+
+import concurrent.futures
+import difflib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from jaxgan.data import images, prepared
+from jaxgan.data.pictures import ArraySource, ReadSource, Source, Subset
+from jaxgan.errors import UserError
+
+__all__ = ["ArraySource", "Source", "open_source", "open_train_and_held_out"]
+
+# What macOS puts into every zip, and where archives keep their licences: never pictures to train
+# on.
+_IGNORED_FOLDERS = frozenset({"__MACOSX", "META"})
+_KINDS = ("folder", "zip", "tfds")
+_HELD_OUT_NAMES = ("validation", "valid", "val", "test")
+_HELD_OUT_MOST = 10
+_NAMED_AT_MOST = 5
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
+
+
+def open_source(
+    data: str,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    split: str = "train",
+    skip_broken: bool = False,
+    memory_limit: int | None = None,
+) -> Source:
+    """Opens what `--data` names; every picture of a folder or a zip is decoded once here.
+
+    Args:
+      data: 'sample'; 'folder:PATH' or a folder's path; 'zip:PATH' or the path of a .zip, where a
+        folder inside the zip may follow (photos.zip/train); 'tfds:NAME' or the NAME of a prepared
+        TFDS set ('div2k').
+      data_dir: where TFDS sets are prepared; TFDS's own default when None.
+      split: of a TFDS set; 'train' or 'validation' of the sample. A folder and a zip have only
+        'train', which is all of it (`open_train_and_held_out` sets pictures aside).
+      skip_broken: leave out the pictures that cannot be decoded and list them in
+        `description['skipped']`.
+      memory_limit: bytes of decoded pictures to keep; a quarter of the machine's memory when None.
+
+    Raises:
+      UserError: nothing is there, it holds no pictures, or, without `skip_broken`, broken ones.
+    """
+    kind, where = _parse(data, data_dir)
+    if kind == "sample":
+        from jaxgan.data import sample  # not at the top: most runs do without it
+
+        train, held_out = sample.photographs()
+        splits = {"train": train, "validation": held_out}
+        if split not in splits:
+            raise UserError(f"the sample has no split '{split}': it has train and validation")
+        return splits[split]
+    if kind == "tfds":
+        return prepared.open_prepared(where, data_dir, split=split, memory_limit=memory_limit)
+    if split != "train":
+        raise UserError(f"{where} has no split '{split}': a folder or a zip has only train")
+    names, read_bytes = _list_folder(where) if kind == "folder" else _list_zip(where)
+    source = ReadSource(
+        names, read_bytes, {"kind": kind, "where": where}, memory_limit=memory_limit
+    )
+    return _verified(source, skip_broken)
+
+
+def open_train_and_held_out(
+    data: str,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    skip_broken: bool = False,
+    memory_limit: int | None = None,
+) -> tuple[Source, Source]:
+    """Opens `data` as two sources without a picture in common: one to train on, one to judge by.
+
+    The sample and TFDS sets have their own division. A folder or a zip whose pictures lie under
+    train/ and one of validation/, valid/, val/ or test/ is divided so. From anything else a tenth
+    of the pictures, at least 1 and at most 10, is held out, evenly spaced in the order of names.
+
+    Args and raises: as `open_source`, and UserError where there is but one picture.
+    """
+    kind, where = _parse(data, data_dir)
+
+    def part(split: str) -> Source:
+        return open_source(
+            data,
+            data_dir=data_dir,
+            split=split,
+            skip_broken=skip_broken,
+            memory_limit=memory_limit,
+        )
+
+    train = part("train")
+    if kind == "sample":
+        return train, part("validation")
+    if kind == "tfds":
+        splits = prepared.splits(where, data_dir)
+        held_out_split = next((name for name in _HELD_OUT_NAMES if name in splits), None)
+        return (train, part(held_out_split)) if held_out_split else _hold_out(train)
+    top = [PurePosixPath(train.name(i)).parts[0].lower() for i in range(len(train))]
+    held_out_folder = next((name for name in _HELD_OUT_NAMES if name in top), None)
+    if "train" not in top or held_out_folder is None:
+        return _hold_out(train)
+    return _under(train, top, "train"), _under(train, top, held_out_folder)
+
+
+def _under(source: Source, top: list[str], folder: str) -> Subset:
+    return Subset(source, [i for i, name in enumerate(top) if name == folder], {"part": folder})
+
+
+def _hold_out(source: Source) -> tuple[Source, Source]:
+    total = len(source)
+    if total < 2:
+        raise UserError(
+            f"{source.description['where']} holds one picture: at least 2 are needed, "
+            "one of them to be held out"
+        )
+    count = min(max(total // 10, 1), _HELD_OUT_MOST)
+    chosen = {(2 * k + 1) * total // (2 * count) for k in range(count)}
+    rest = [i for i in range(total) if i not in chosen]
+    return (
+        Subset(source, rest, {"part": "all but the held-out pictures"}),
+        Subset(source, sorted(chosen), {"part": f"{count} held-out pictures, evenly spaced"}),
+    )
+
+
+def _parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]:
+    """The kind of source and the path or name that `data` means."""
+    if data == "sample":
+        return "sample", ""
+    prefix, colon, rest = data.partition(":")
+    if colon and prefix in _KINDS:
+        if not rest:
+            raise UserError(f"--data={data} names nothing: write {prefix}:PATH")
+        return prefix, rest if prefix == "tfds" else os.path.expanduser(rest)
+    path = os.path.expanduser(data)
+    if data and os.path.isdir(path):
+        return "folder", path
+    if data and _archive(path) is not None:
+        return "zip", path
+    if data.lower().endswith(".zip") or data.startswith(("/", "./", "../", "~")):
+        raise UserError(f"--data={data}: there is no such folder or .zip")
+    if data and prepared.is_prepared(data, data_dir):
+        return "tfds", data
+    close = difflib.get_close_matches(prefix, (*_KINDS, "sample"), n=1)
+    if not data or close:
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise UserError(
+            f"--data={data} is not understood{hint}: "
+            "give sample, folder:PATH, zip:PATH or tfds:NAME"
+        )
+    return "tfds", data
+
+
+def _archive(path: str) -> Path | None:
+    """The file that `path` is or lies in: photos.zip for photos.zip/train."""
+    return next((p for p in (Path(path), *Path(path).parents) if p.is_file()), None)
+
+
+def _is_picture(parts: tuple[str, ...]) -> bool:
+    if any(part.startswith(".") or part in _IGNORED_FOLDERS for part in parts):
+        return False
+    return os.path.splitext(parts[-1])[1].lower() in images.SUFFIXES
+
+
+def _list_folder(where: str) -> tuple[list[str], Callable[[int], bytes]]:
+    root = Path(where)
+    if root.is_file():
+        raise UserError(f"--data: {where} is a file, not a folder; a zip is given as zip:{where}")
+    if not root.is_dir():
+        raise UserError(f"--data: there is no folder {where}")
+    found = (Path(folder, file) for folder, _, files in os.walk(root) for file in files)
+    relative = (path.relative_to(root) for path in found)
+    names = sorted(path.as_posix() for path in relative if _is_picture(path.parts))
+    if not names:
+        raise UserError(f"--data: no pictures in {where} or the folders in it; {_suffixes()}")
+    return names, lambda i: (root / names[i]).read_bytes()
+
+
+def _list_zip(where: str) -> tuple[list[str], Callable[[int], bytes]]:
+    archive = _archive(where)
+    if archive is None:
+        raise UserError(f"--data: there is no file {where}")
+    try:
+        opened = zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(f"--data: {archive} is not a readable zip: {error}") from error
+    inside = PurePosixPath(Path(where).relative_to(archive).as_posix())
+    entries = {}
+    for entry in opened.infolist():
+        path = PurePosixPath(entry.filename)
+        if not entry.is_dir() and path.is_relative_to(inside):
+            relative = path.relative_to(inside)
+            if relative.parts and _is_picture(relative.parts):
+                entries[relative.as_posix()] = entry
+    names = sorted(entries)
+    if not names:
+        raise UserError(f"--data: no pictures in {where}; {_suffixes()}")
+    if entries[names[0]].flag_bits & 1:
+        raise UserError(f"--data: {archive} has a password; unpack it and give the folder")
+
+    def read_bytes(index: int) -> bytes:
+        try:
+            return opened.read(entries[names[index]])
+        except _ZIP_ERRORS as error:
+            raise UserError(f"cannot be read: {error}") from error
+
+    return names, read_bytes
+
+
+def _suffixes() -> str:
+    return "files read are " + " ".join(sorted(images.SUFFIXES))
+
+
+def _verified(source: ReadSource, skip_broken: bool) -> Source:
+    """The source, or the readable part of it, after decoding every picture once."""
+
+    def problem(index: int) -> str | None:
+        try:
+            source[index]
+        except UserError as error:
+            return str(error)
+        return None
+
+    # Pillow decodes outside Python's lock, so threads use every core.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        problems = list(pool.map(problem, range(len(source))))
+    broken = [i for i, text in enumerate(problems) if text is not None]
+    if not broken:
+        return source
+    where = source.description["where"]
+    names = [source.name(i) for i in broken]
+    listed = ", ".join(names[:_NAMED_AT_MOST]) + (", ..." if len(names) > _NAMED_AT_MOST else "")
+    if len(broken) == len(source):
+        raise UserError(f"none of the {len(names)} pictures in {where} can be read: {listed}")
+    if not skip_broken:
+        raise UserError(
+            f"{len(names)} of {len(source)} pictures in {where} cannot be read: {listed} "
+            f"({problems[broken[0]]}); mend or remove them, or pass --skip_broken"
+        )
+    return Subset(
+        source, [i for i, text in enumerate(problems) if text is None], {"skipped": names}
+    )

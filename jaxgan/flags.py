@@ -1,0 +1,75 @@
+"""The flags of the engine. Experiments change their defaults; only they and `main.py` read them."""
+
+from absl import flags
+
+flags.DEFINE_string(
+    "experiment", None, "An experiment's name (see --list), or the path to a file of your own."
+)
+flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "eval", "sample"],
+    "Train (or go on with a run), measure a trained run, or make samples with it.",
+)
+flags.DEFINE_bool("list", False, "Show every experiment with a line each, and exit.")
+flags.DEFINE_string("run_dir", None, "Where the run lives. Default: runs/EXPERIMENT.")
+flags.DEFINE_enum(
+    "scale",
+    "auto",
+    ["auto", "small", "full"],
+    "full: the paper's sizes. small: sizes that teach something on two CPU cores in ten minutes. "
+    "auto: full where the experiment's data set is prepared (or, with --data=folder:PATH, where "
+    "there is a GPU or TPU), else small.",
+)
+flags.DEFINE_string(
+    "data",
+    "sample",
+    "A TFDS name, folder:PATH, zip:PATH, or `sample`, which needs no network.",
+)
+flags.DEFINE_string("held_out", None, "Data to measure on, named as --data is.")
+flags.DEFINE_string("data_dir", None, "Where TFDS data sets are. Default: ~/tensorflow_datasets.")
+flags.DEFINE_bool("skip_broken", False, "Leave out pictures that cannot be read, and say which.")
+flags.DEFINE_integer("steps", 10_000, "Steps to train for.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 64, "Pictures in a batch, over all devices.", lower_bound=1)
+flags.DEFINE_string("loss", "bce", "bce, lsgan, wgan, wgan_gp, hinge or relativistic.")
+flags.DEFINE_integer("seed", 0, "Seed of everything that is random.", lower_bound=0)
+flags.DEFINE_enum(
+    "dtype",
+    "float32",
+    ["float32", "bfloat16"],
+    "What the networks compute in; parameters, losses and statistics stay float32.",
+)
+flags.DEFINE_enum(
+    "update",
+    "alternating",
+    ["alternating", "simultaneous"],
+    "Whether a phase sees the other players after or before their move in the same step.",
+)
+flags.DEFINE_bool(
+    "share_fake", True, "Phases of a step reuse one forward pass of the generator (exact)."
+)
+flags.DEFINE_integer(
+    "accumulate", 1, "Work through a batch in this many parts, to save memory.", lower_bound=1
+)
+flags.DEFINE_bool("fsdp", False, "Split large parameters over the devices instead of copying them.")
+flags.DEFINE_bool(
+    "deterministic", False, "On a GPU: the same bits in every run, at the price of slower kernels."
+)
+flags.DEFINE_integer("log_every", 50, "Steps between console lines.", lower_bound=1)
+flags.DEFINE_integer(
+    "eval_every", 1000, "Steps between measurements, sample grids and their checkpoints.", 1
+)
+flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", lower_bound=1)
+flags.DEFINE_integer("keep", 2, "Newest checkpoints to keep, beside the best one.", lower_bound=1)
+flags.DEFINE_string(
+    "checkpoint", "newest", "For eval and sample: `newest`, `best`, or the number of a step."
+)
+flags.DEFINE_string("input", None, "For sample: what to work on, where the experiment takes one.")
+flags.DEFINE_string("output", None, "For sample: the file to write.")
+flags.DEFINE_integer("count", 64, "For sample: how many samples to draw.", lower_bound=1)
+
+# What a run was begun with and cannot go on without: it decides what the numbers in its checkpoints
+# (the position in the data, the random key) mean.
+FIXED = ("experiment", "data", "scale", "seed", "batch_size")
+# What concerns one command only, and is not part of a run's configuration.
+PER_COMMAND = ("mode", "list", "run_dir", "checkpoint", "input", "output", "count")

@@ -1,0 +1,236 @@
+"""What each member of the convolution family becomes for XLA: the one place where that is chosen.
+
+`conv.py` holds the interface and the derivative rules and does not care how its three operations
+are computed. The choice here rests on static facts alone (backend, shapes, geometry), at trace
+time, so a cheaper form for some shape is one more function and one more line in `_choose`. Array
+shapes are those of conv.py.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxgan.ops.resample import pixel_shuffle
+
+
+class Geometry(NamedTuple):
+    """How a convolution slides, one entry per spatial axis; hashable, hence static under `jit`."""
+
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    groups: int = 1
+
+    def extents(self, taps: Sequence[int]) -> tuple[int, ...]:
+        """The positions that a kernel of `taps` spans on each axis."""
+        return tuple((k - 1) * d + 1 for k, d in zip(taps, self.dilation, strict=True))
+
+
+def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """Emits the cross-correlation of `x` with `kernel`."""
+    return _choose("forward", kernel.shape, geometry)(x, kernel, geometry)
+
+
+def input_grad(g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]) -> Array:
+    """Emits the gradient with respect to an image of spatial shape `size`."""
+    return _choose("input_grad", kernel.shape, geometry)(g, kernel, geometry, size)
+
+
+def weight_grad(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
+    """Emits the gradient with respect to a kernel of spatial shape `taps`."""
+    kernel_shape = (*taps, x.shape[-1] // geometry.groups, g.shape[-1])
+    return _choose("weight_grad", kernel_shape, geometry)(x, g, geometry, taps)
+
+
+def _choose(
+    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry
+) -> Callable[..., Array]:
+    *taps, inputs, outputs = kernel_shape
+    strided = max(geometry.stride) > 1
+    on_cpu = jax.default_backend() == "cpu"
+    if operation == "forward":
+        return _forward
+    if operation == "input_grad":
+        plain = geometry.groups == 1 and max(geometry.dilation) == 1
+        # XLA's CPU backend is good at small strided kernels; in others it multiplies by zeros.
+        large = len(taps) > 2 or max(taps) > 3
+        phases = on_cpu and strided and plain and large
+        return _input_grad_by_phases if phases else _input_grad_dilated
+    if not on_cpu:
+        return _weight_grad_native
+    if geometry.groups > 1:
+        return _weight_grad_by_taps
+    # The output channels are the columns of a matrix product, which is slow for a few columns.
+    if not strided and outputs <= 16 and outputs < inputs:
+        return _weight_grad_exchanged
+    return _weight_grad_canonical
+
+
+def _forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    return _convolve(
+        x,
+        kernel,
+        geometry.padding,
+        stride=geometry.stride,
+        kernel_dilation=geometry.dilation,
+        groups=geometry.groups,
+    )
+
+
+def _input_grad_dilated(g, kernel, geometry, size):
+    """Stride-1 convolution of `g`, spread out by the stride, with the kernel turned around."""
+    *taps, inputs, outputs = kernel.shape
+    groups, stride = geometry.groups, geometry.stride
+    kernel = kernel.reshape(*taps, inputs, groups, outputs // groups)
+    kernel = jnp.swapaxes(kernel, -3, -1).reshape(*taps, outputs // groups, groups * inputs)
+    pads = []
+    for n, m, s, extent, (low, _) in zip(
+        size, g.shape[1:-1], stride, geometry.extents(taps), geometry.padding, strict=True
+    ):
+        before = extent - 1 - low
+        pads.append((before, n + extent - 1 - before - ((m - 1) * s + 1)))
+    return _convolve(
+        g,
+        jnp.flip(kernel, range(len(taps))),
+        pads,
+        image_dilation=stride,
+        kernel_dilation=geometry.dilation,
+        groups=groups,
+    )
+
+
+def _input_grad_by_phases(g, kernel, geometry, size):
+    """One dense stride-1 convolution that makes the prod(stride) phases of the result as channels.
+
+    Counted from the start of the padding, position q * stride + r of the result sees the taps r,
+    r + stride, r + 2 stride ... at the pixels q, q - 1, q - 2 ... of `g`. Every phase r thus has
+    the same alignment, and a kernel cut into blocks of `stride` taps is a stride-1 kernel with
+    prod(stride) times the channels.
+    """
+    *taps, inputs, outputs = kernel.shape
+    stride = geometry.stride
+    rank = len(stride)
+    blocks = [-(-k // s) for k, s in zip(taps, stride, strict=True)]
+    missing = [(0, b * s - k) for b, s, k in zip(blocks, stride, taps, strict=True)]
+    kernel = jnp.pad(kernel, [*missing, (0, 0), (0, 0)])
+    kernel = kernel.reshape(*itertools.chain(*zip(blocks, stride, strict=True)), inputs, outputs)
+    kernel = kernel.transpose(
+        *range(0, 2 * rank, 2), 2 * rank + 1, *range(1, 2 * rank, 2), 2 * rank
+    ).reshape(*blocks, outputs, math.prod(stride) * inputs)
+
+    lows = [low for low, _ in geometry.padding]
+    first = [low // s for low, s in zip(lows, stride, strict=True)]
+    last = [(low + n - 1) // s for low, n, s in zip(lows, size, stride, strict=True)]
+    pads = [
+        (b - 1 - f, e + 1 - m)
+        for b, f, e, m in zip(blocks, first, last, g.shape[1:-1], strict=True)
+    ]
+    phases = _convolve(g, jnp.flip(kernel, range(rank)), pads)
+    start = [low - f * s for low, f, s in zip(lows, first, stride, strict=True)]
+    stop = [a + n for a, n in zip(start, size, strict=True)]
+    whole = pixel_shuffle(phases, stride)
+    return lax.slice(whole, (0, *start, 0), (g.shape[0], *stop, inputs))
+
+
+def _weight_grad_native(x, g, geometry, taps):
+    """The form that lax's own derivative has, in which cuDNN and TPUs know a weight gradient."""
+    spatial = _spatial_letters(len(taps))
+    return lax.conv_general_dilated(
+        x,
+        g,
+        geometry.dilation,
+        _weight_grad_padding(x, g, geometry, taps),
+        rhs_dilation=geometry.stride,
+        dimension_numbers=(f"C{spatial}N", f"I{spatial}O", f"{spatial}NC"),
+        batch_group_count=geometry.groups,
+    )
+
+
+def _weight_grad_canonical(x, g, geometry, taps):
+    """Channels as batch, batch as channels, transposed by hand.
+
+    XLA's CPU backend brings convolutions into its fast layout in the entry computation only: the
+    native form is 40 times slower in the body of a scan or a branch of a cond.
+    """
+    spatial = range(1, len(taps) + 1)
+    y = _convolve(
+        x.transpose(x.ndim - 1, *spatial, 0),
+        g.transpose(*spatial, 0, g.ndim - 1),
+        _weight_grad_padding(x, g, geometry, taps),
+        stride=geometry.dilation,
+        kernel_dilation=geometry.stride,
+    )
+    return y.transpose(*spatial, 0, y.ndim - 1)
+
+
+def _weight_grad_exchanged(x, g, geometry, taps):
+    """`_weight_grad_canonical` with `x` sliding over `g`, which visits the taps backwards."""
+    extents = geometry.extents(taps)
+    pads = tuple(
+        (extent - 1 - low, 0) for extent, (low, _) in zip(extents, geometry.padding, strict=True)
+    )
+    y = _weight_grad_canonical(g, x, geometry._replace(padding=pads), taps)
+    return jnp.swapaxes(jnp.flip(y, range(len(taps))), -1, -2)
+
+
+def _weight_grad_by_taps(x, g, geometry, taps):
+    """One batched product per tap: XLA's CPU backend has no fast grouped weight gradient."""
+    groups = geometry.groups
+    inputs, outputs = x.shape[-1] // groups, g.shape[-1] // groups
+    zero = jnp.zeros((), x.dtype)
+    x = lax.pad(
+        x, zero, [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding), (0, 0, 0)]
+    )
+    pixels = g.reshape(-1, groups, outputs)
+    products = []
+    for tap in itertools.product(*map(range, taps)):
+        start = [k * d for k, d in zip(tap, geometry.dilation, strict=True)]
+        stop = [
+            a + (m - 1) * s + 1
+            for a, m, s in zip(start, g.shape[1:-1], geometry.stride, strict=True)
+        ]
+        seen = lax.slice(
+            x, (0, *start, 0), (x.shape[0], *stop, x.shape[-1]), (1, *geometry.stride, 1)
+        )
+        products.append(jnp.einsum("ngi,ngo->igo", seen.reshape(-1, groups, inputs), pixels))
+    return jnp.stack(products).reshape(*taps, inputs, groups * outputs)
+
+
+def _weight_grad_padding(x, g, geometry, taps):
+    """Padding that makes `g`, spread out by the stride, slide over `x` exactly `taps` times."""
+    pads = []
+    for n, m, s, extent, (low, _) in zip(
+        x.shape[1:-1],
+        g.shape[1:-1],
+        geometry.stride,
+        geometry.extents(taps),
+        geometry.padding,
+        strict=True,
+    ):
+        pads.append((low, extent - 1 + (m - 1) * s + 1 - n - low))
+    return pads
+
+
+def _convolve(
+    x, kernel, padding, *, stride=None, image_dilation=None, kernel_dilation=None, groups=1
+):
+    spatial = _spatial_letters(x.ndim - 2)
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        stride or (1,) * len(spatial),
+        padding,
+        lhs_dilation=image_dilation,
+        rhs_dilation=kernel_dilation,
+        dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
+        feature_group_count=groups,
+    )
+
+
+def _spatial_letters(rank):
+    return "DHW"[3 - rank :]

@@ -1,0 +1,147 @@
+"""Normalisation. Statistics are float32 whatever the input's dtype, which is the result's.
+
+`BatchNorm` keeps its averages in the collection `batch_stats`, `SpectralNorm` its vectors in
+`spectral`. All layers take `train`, so that a network can be given any of them; only these two
+heed it.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.nn.initializers import Initializer
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over all axes but the last (Ioffe and Szegedy 2015).
+
+    On a mesh the batch is the global one. `momentum` is the share of the old running average that
+    is kept: 0.9 is PyTorch's 0.1.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    use_scale: bool = True
+    use_bias: bool = True
+    scale_init: Initializer = nn.initializers.ones
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """`x [batch, ..., channels]`; by the batch's statistics when `train`, else by the
+        averages.
+
+        With `train`, `batch_stats` must be mutable.
+        """
+        y = nn.BatchNorm(
+            use_running_average=not train,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            use_scale=self.use_scale,
+            use_bias=self.use_bias,
+            scale_init=self.scale_init,
+            name="norm",
+        )(x.astype(jnp.float32))
+        return y.astype(x.dtype)
+
+
+class InstanceNorm(nn.Module):
+    """Normalises each channel of each image over space (Ulyanov et al. 2016)."""
+
+    epsilon: float = 1e-5
+    use_scale: bool = True
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """`x [batch, *spatial, channels]`."""
+        y = nn.InstanceNorm(
+            epsilon=self.epsilon,
+            use_scale=self.use_scale,
+            use_bias=self.use_bias,
+            use_fast_variance=False,
+            name="norm",
+        )(x.astype(jnp.float32))
+        return y.astype(x.dtype)
+
+
+class LayerNorm(nn.Module):
+    """Normalises the channels at each position (Ba et al. 2016)."""
+
+    epsilon: float = 1e-5
+    use_scale: bool = True
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """`x [..., channels]`."""
+        y = nn.LayerNorm(
+            epsilon=self.epsilon,
+            use_scale=self.use_scale,
+            use_bias=self.use_bias,
+            use_fast_variance=False,
+            name="norm",
+        )(x.astype(jnp.float32))
+        return y.astype(x.dtype)
+
+
+class PixelNorm(nn.Module):
+    """Scales the channels at each position to a mean square of one (Karras et al. 2018, section
+    4.2)."""
+
+    epsilon: float = 1e-8
+
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        """`x [..., channels]`."""
+        wide = x.astype(jnp.float32)
+        mean_square = jnp.mean(wide * wide, axis=-1, keepdims=True)
+        return (wide * lax.rsqrt(mean_square + self.epsilon)).astype(x.dtype)
+
+
+class SpectralNorm(nn.Module):
+    """Divides a layer's kernel by an estimate of its largest singular value (Miyato et al. 2018,
+    alg. 1).
+
+    Wraps any layer with a parameter `kernel [..., out]`, taken as a matrix with `out` columns:
+    `SpectralNorm(Conv(64, 4, stride=2))(x, train=train)`. Made inline like this, the layer's
+    parameters lie where they would without the wrapper. `spectral` holds the estimates `u [out]`
+    and `v [...]` of the singular vectors; gradients do not pass through them (eq. 12).
+    """
+
+    layer: nn.Module
+    epsilon: float = 1e-12
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """The layer's result on `x`.
+
+        One power iteration when `train` and the collection `spectral` is mutable; otherwise the
+        vectors are used as they are.
+        """
+        if self.is_initializing():
+            self.layer(x)
+        kernel = self.layer.variables["params"]["kernel"]
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        frozen = lax.stop_gradient(matrix)
+        u = self.variable("spectral", "u", self._first_vector, matrix.shape[-1])
+        v = self.variable("spectral", "v", lambda: self._unit(_dot(frozen, u.value)))
+        if train and self.is_mutable_collection("spectral") and not self.is_initializing():
+            v.value = self._unit(_dot(frozen, u.value))
+            u.value = self._unit(_dot(v.value, frozen))
+        sigma = _dot(lax.stop_gradient(v.value), _dot(matrix, lax.stop_gradient(u.value)))
+        # A kernel of zeros stays one.
+        scaled = kernel / jnp.where(sigma == 0, 1.0, sigma)
+
+        def with_scaled_kernel(variables):
+            return {**variables, "params": {**variables["params"], "kernel": scaled}}
+
+        return nn.map_variables(lambda layer: layer(x), "params", with_scaled_kernel)(self.layer)
+
+    def _first_vector(self, size):
+        key = self.make_rng("params")
+        return self._unit(nn.initializers.normal(1.0)(key, (size,), jnp.float32))
+
+    def _unit(self, vector):
+        return vector / jnp.maximum(jnp.linalg.norm(vector), self.epsilon)
+
+
+def _dot(left, right):
+    return jnp.dot(left, right, precision=lax.Precision.HIGHEST)

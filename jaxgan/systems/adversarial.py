@@ -1,0 +1,110 @@
+"""A generator and a critic, with any adversarial loss and any penalty: the plain GAN."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan import penalties
+from jaxgan.game import Outcome, System, Turn
+from jaxgan.losses import AdversarialLoss
+from jaxgan.state import Network, PlayerSpec
+
+Penalty = Callable[[Network, Array, Array, Array], Array]
+
+PENALTIES: dict[str, Penalty] = {
+    "gradient_penalty": penalties.gradient_penalty,
+    "dragan": lambda critic, real, fake, key: penalties.dragan(critic, real, key),
+    "r1": lambda critic, real, fake, key: penalties.r1(critic, real),
+    "r2": lambda critic, real, fake, key: penalties.r2(critic, fake),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted:
+    """A penalty on the critic, by its name in `PENALTIES`, and what it is multiplied by."""
+
+    name: str
+    weight: float
+
+
+def adversarial(
+    generator: PlayerSpec,
+    critic: PlayerSpec,
+    loss: AdversarialLoss,
+    *,
+    latent_size: int,
+    weighted: tuple[Weighted, ...] = (),
+) -> System:
+    """The game of Goodfellow et al. (arXiv 1406.2661), whatever the two lose.
+
+    Args:
+      generator: `[batch, latent_size] float32` to samples.
+      critic: samples to logits `[batch]` or `[batch, ...]`.
+      loss: what both minimise.
+      latent_size: dimensions of the standard normal latent.
+      weighted: penalties added to the critic's loss.
+
+    Returns:
+      A system with the players `generator` and `critic`, the losses `generator` and `critic`, and a
+      loss `PENALTY` (with its weight) for each of `weighted`, for phases of its own. It reads
+      `batch["real"]`, samples as the critic sees them.
+    """
+
+    def generate(
+        networks: dict[str, Network], batch: dict[str, Array], key: Array
+    ) -> tuple[Array, dict[str, Network]]:
+        latent = jax.random.normal(key, (batch["real"].shape[0], latent_size))
+        fake, updated = networks["generator"].update(latent)
+        return fake, {"generator": updated}
+
+    def critic_loss(turn: Turn) -> Outcome:
+        critic, real = turn.networks["critic"], turn.batch["real"]
+        real_logits, updated = critic.update(real)
+        fake_logits, updated = updated.update(turn.fake)
+        return Outcome(
+            loss.critic(real_logits, fake_logits).mean(),
+            {"critic_real": real_logits.mean(), "critic_fake": fake_logits.mean()},
+            {"critic": updated},
+        )
+
+    def generator_loss(turn: Turn) -> Outcome:
+        critic = turn.networks["critic"]
+        real_logits = critic(turn.batch["real"]) if loss.needs_real else None
+        return Outcome(loss.generator(critic(turn.fake), real_logits).mean())
+
+    def penalty_loss(item: Weighted) -> Callable[[Turn], Outcome]:
+        def penalty(turn: Turn) -> Outcome:
+            critic, real = turn.networks["critic"], turn.batch["real"]
+            values = PENALTIES[item.name](critic, real, turn.fake, turn.key)
+            return Outcome(item.weight * values.mean())
+
+        return penalty
+
+    def critic_with_penalties(turn: Turn) -> Outcome:
+        outcome = critic_loss(turn)
+        total, metrics = outcome.loss, dict(outcome.metrics)
+        for item in weighted:
+            metrics[item.name] = penalty_loss(item)(turn).loss
+            total = total + metrics[item.name]
+        return outcome.replace(loss=total, metrics=metrics)
+
+    return System(
+        players={"generator": generator, "critic": critic},
+        losses={
+            "critic": critic_loss,
+            "critic_with_penalties": critic_with_penalties,
+            "generator": generator_loss,
+            **{item.name: penalty_loss(item) for item in weighted},
+        },
+        generate=generate,
+        generators=("generator",),
+    )
+
+
+def draw_samples(networks: dict[str, Network], key: Array, count: int, latent_size: int) -> Array:
+    """`count` samples of a trained generator."""
+    latent = jax.random.normal(key, (count, latent_size))
+    return jnp.asarray(networks["generator"](latent))

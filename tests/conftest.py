@@ -1,0 +1,65 @@
+"""Every test runs as strictly as JAX can: no silent promotion, two devices, warnings are errors."""
+
+import jax
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+
+from jaxgan import compilation_cache, main
+from jaxgan import experiment as experiments
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# The tests and the runs that they start compile much the same steps.
+compilation_cache.enable()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def parsed_flags():
+    """Grain reads absl flags; under pytest nobody parses them."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Runs `python -m jaxgan.main` with some arguments, in this process.
+
+    Returns a function of the arguments that gives the exit code, standard output and error.
+    """
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["jaxgan", *map(str, arguments)])
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as exit:
+            main.run()
+        return exit.value.code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder of six small pictures with something in them."""
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for index in range(6):
+        coarse = random.integers(0, 256, (5, 6, 3), np.uint8)
+        Image.fromarray(coarse).resize((48, 40), Image.Resampling.BICUBIC).save(
+            folder / f"photo{index}.png"
+        )
+    return folder
+
+
+@pytest.fixture
+def tiny_flags():
+    """A function of an experiment's name that gives its smoke test's flags, changed as asked."""
+
+    def flags_of(experiment, **changes):
+        with flagsaver.flagsaver():
+            tiny = experiments.load(experiments.find(experiment)).module.TINY
+        return [f"--{flag}={value}" for flag, value in {**tiny, **changes}.items()]
+
+    return flags_of

@@ -1,0 +1,36 @@
+"""Every experiment: trains, resumes, measures and is listed."""
+
+import json
+
+import pytest
+
+from jaxgan import experiment as experiments
+
+
+@pytest.mark.parametrize("name", experiments.available())
+def test_every_experiment_trains_goes_on_and_measures(name, command, tiny_flags, tmp_path):
+    run_dir = tmp_path / "run"
+    base = [f"--experiment={name}", f"--run_dir={run_dir}"]
+    code, out, _ = command(*base, *tiny_flags(name, steps=3, log_every=1))
+    assert code == 0, out
+    assert [path.name for path in sorted((run_dir / "checkpoints").iterdir())][-1] == "00000003"
+    assert (run_dir / "report.html").stat().st_size > 10_000
+    assert len(list((run_dir / "samples").glob("*_00000000.*"))) >= 1
+    code, out, _ = command(*base, *tiny_flags(name, log_every=1))
+    assert (
+        code == 0 and "goes on from step 3" in out and "steps=4 (it was 3)" in out.replace("--", "")
+    )
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    steps = [row["step"] for row in rows if any(name.startswith("train/") for name in row)]
+    assert steps == [1, 2, 3, 4]
+    code, out, _ = command("--mode=eval", f"--run_dir={run_dir}")
+    assert code == 0 and "step 4" in out
+    assert json.loads((run_dir / "eval_00000004.json").read_text())["step"] == 4
+
+
+@pytest.mark.parametrize("name", experiments.available())
+def test_every_experiment_says_what_it_is(name):
+    file = experiments.find(name)
+    assert len(experiments.first_line(file)) <= 90
+    assert f"--experiment={name}" in file.read_text()
+    assert len(file.read_text().splitlines()) < 230

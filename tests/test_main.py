@@ -1,0 +1,201 @@
+"""The command line: help, mistakes, and what a run leaves behind."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import main
+from jaxgan.data.images import read_image
+
+
+def one_line(error):
+    assert error.startswith("jaxgan: ") and error.count("\n") == 1, error
+    return error
+
+
+def test_list_names_every_experiment_in_a_line(command):
+    code, out, _ = command("--list")
+    assert code == 0
+    assert any(line.startswith("srgan_div2k  SRGAN") for line in out.splitlines())
+
+
+def test_help_shows_the_experiments_own_flags_first(command):
+    code, out, _ = command("--experiment=srgan_div2k", "--help")
+    assert code == 0
+    assert out.index("--pretrain_steps") < out.index("--run_dir")
+    assert "--batch_size=16" in out
+    code, out, _ = command("--help")
+    assert code == 0 and "srgan_div2k" in out and "--pretrain_steps" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--experiment=NAME"),
+        (("--experiment=srgan_div2",), "did you mean 'srgan_div2k'"),
+        (("--experiment=no/such.py",), "no such file"),
+        (("--experiment=gaussians", "--stepz=3"), "steps"),
+        (("--experiment=gaussians", "--steps=none"), "steps"),
+        (("--experiment=gaussians", "--loss=hinges"), "did you mean 'hinge'"),
+        (("--experiment=gaussians", "--batch_size=3"), "--batch_size=3"),
+        (("--experiment=gaussians", "--accumulate=3", "--batch_size=8"), "--accumulate=3"),
+        (("--experiment=gaussians", "stray"), "'stray'"),
+        (("--experiment=srgan_div2k", "--scale=full"), "prepare"),
+        (("--experiment=srgan_div2k", "--data=folder:nowhere"), "nowhere"),
+        (("--mode=eval",), "--run_dir"),
+        (("--mode=sample", "--run_dir=nowhere"), "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    arguments, message, command, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    code, _, error = command(*arguments)
+    assert code == main.MISTAKE
+    assert message in one_line(error)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_pictures_that_cannot_be_used_are_named_before_step_1(
+    command, tiny_flags, photos, tmp_path
+):
+    folder = tmp_path / "mine"
+    flags = [f"--data=folder:{folder}", f"--run_dir={tmp_path / 'run'}"]
+    flags += ["--experiment=srgan_div2k", *tiny_flags("srgan_div2k")]
+
+    def mistake(*more):
+        code, _, error = command(*flags, *more)
+        assert code == main.MISTAKE and not (tmp_path / "run").exists()
+        return one_line(error)
+
+    assert "mine" in mistake()
+    folder.mkdir()
+    assert "mine" in mistake()
+    for photo in photos.iterdir():
+        shutil.copy(photo, folder)
+    (folder / "broken.png").write_bytes((folder / "photo0.png").read_bytes()[:60])
+    assert "broken.png" in mistake()
+    Image.new("RGB", (9, 70)).save(folder / "small.png")
+    assert "small.png (9x70)" in mistake("--skip_broken")
+    (folder / "small.png").unlink()
+    code, out, _ = command(*flags, "--skip_broken", "--steps=1", "--pretrain_steps=1")
+    assert code == 0, out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert "broken.png" in json.dumps(config["data"])
+
+
+def test_a_run_directory_is_never_taken_from_something_else(command, tiny_flags, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("kept")
+    tiny = tiny_flags("gaussians")
+    code, _, error = command("--experiment=gaussians", f"--run_dir={file}/run", *tiny)
+    assert code == main.MISTAKE and "cannot be written" in one_line(error)
+    code, _, error = command("--experiment=gaussians", f"--run_dir={tmp_path}", *tiny)
+    assert code == main.MISTAKE and "not empty" in one_line(error)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and file.read_text() == "kept"
+
+
+@pytest.fixture
+def trained(command, tiny_flags, tmp_path):
+    """A finished run of `gaussians` with checkpoints at steps 2 and 4."""
+    run_dir = tmp_path / "run"
+    flags = ["--experiment=gaussians", f"--run_dir={run_dir}"]
+    code, out, _ = command(*flags, *tiny_flags("gaussians", checkpoint_every=2))
+    assert code == 0, out
+    return run_dir, flags
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_run_cannot_become_another(trained, command, tiny_flags):
+    run_dir, flags = trained
+    before = contents(run_dir)
+    tiny = tiny_flags("gaussians", checkpoint_every=2)
+    for changed, message in (
+        (["--seed=1"], "--seed=1 (it was 0)"),
+        (["--batch_size=16"], "--batch_size=16 (it was 8)"),
+        (["--units=16", "--steps=6"], "units"),
+    ):
+        code, _, error = command(*flags, *tiny, *changed)
+        assert code == main.MISTAKE, message
+        one_line(error)
+        if "--units=16" not in changed:
+            assert message in error
+            assert contents(run_dir) == before
+    other = ["--experiment=srgan_div2k", f"--run_dir={run_dir}", *tiny_flags("srgan_div2k")]
+    code, _, error = command(*other)
+    assert code == main.MISTAKE and "holds a run of gaussians" in one_line(error)
+
+
+def test_changed_flags_that_can_be_honoured_are_said(trained, command, tiny_flags):
+    _, flags = trained
+    tiny = tiny_flags("gaussians", checkpoint_every=2, steps=6)
+    code, out, _ = command(*flags, *tiny, "--learning_rate=0.01")
+    assert code == 0
+    assert "goes on with --learning_rate=0.01 (it was 0.001)" in out
+    assert "goes on with --steps=6 (it was 4)" in out
+
+
+def test_a_finished_run_says_so(trained, command, tiny_flags):
+    _, flags = trained
+    code, out, _ = command(*flags, *tiny_flags("gaussians", checkpoint_every=2))
+    assert code == 0 and "all 4 steps are done" in out
+
+
+def test_a_truncated_checkpoint_gives_way_to_the_one_before(trained, command, tiny_flags):
+    run_dir, flags = trained
+    newest = run_dir / "checkpoints" / "00000004"
+    largest = max((p for p in newest.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+    code, out, _ = command(*flags, *tiny_flags("gaussians", checkpoint_every=2))
+    assert code == 0
+    assert "The checkpoint of step 4 is broken" in out and "goes on from step 2" in out
+    assert (run_dir / "checkpoints" / "broken-00000004").is_dir()
+    assert (run_dir / "checkpoints" / "00000004").is_dir()
+
+
+def test_a_checkpoint_is_chosen_by_name_or_step(trained, command):
+    run_dir, _ = trained
+    for name, step in (("2", 2), ("newest", 4)):
+        code, out, _ = command("--mode=eval", f"--run_dir={run_dir}", f"--checkpoint={name}")
+        assert code == 0 and f"step {step}" in out
+    code, out, _ = command("--mode=eval", f"--run_dir={run_dir}", "--checkpoint=best")
+    assert code == 0
+    code, _, error = command("--mode=eval", f"--run_dir={run_dir}", "--checkpoint=3")
+    assert code == main.MISTAKE and "it has: 2, 4" in one_line(error)
+
+
+def test_a_persons_own_picture_is_enlarged(command, tiny_flags, photos, tmp_path):
+    run_dir, output = tmp_path / "run", tmp_path / "big.png"
+    flags = ["--experiment=srgan_div2k", f"--data=folder:{photos}", f"--run_dir={run_dir}"]
+    code, out, _ = command(*flags, *tiny_flags("srgan_div2k"))
+    assert code == 0, out
+    # Nothing but the run's directory is needed, and a picture of any mode will do.
+    picture = tmp_path / "small.png"
+    Image.fromarray(np.arange(21 * 13, dtype=np.uint8).reshape(13, 21)).save(picture)
+    sample = ["--mode=sample", f"--run_dir={run_dir}"]
+    code, out, _ = command(*sample, f"--input={picture}", f"--output={output}")
+    assert code == 0, out
+    assert read_image(output).shape == (52, 84, 3)
+    for more, message in (
+        ([], "--output"),
+        ([f"--output={output}"], "--input"),
+        ([f"--output={output}", "--input=none.png"], "none.png"),
+        ([f"--output={tmp_path}/no/big.png", f"--input={picture}"], "no folder"),
+        ([f"--output={output}", f"--input={run_dir / 'config.json'}"], "config.json"),
+    ):
+        code, _, error = command(*sample, *more)
+        assert code == main.MISTAKE and message in one_line(error)
+
+
+def test_a_diverged_run_ends_with_a_reason(command, tiny_flags, tmp_path):
+    flags = ["--experiment=gaussians", f"--run_dir={tmp_path / 'run'}"]
+    flags += tiny_flags("gaussians", steps=40, log_every=5)
+    code, _, error = command(*flags, "--penalty_weight=inf")
+    assert code == main.MISTAKE and "not finite" in one_line(error)
