@@ -41,11 +41,17 @@ flags.DEFINE_integer("blocks", 16, "Residual blocks of the generator.")
 flags.DEFINE_integer("channels", 64, "Channels of the generator.")
 flags.DEFINE_integer("critic_channels", 64, "Channels of the critic's first convolution.")
 flags.DEFINE_integer("critic_dense", 1024, "Units of the critic's dense layer.")
+flags.DEFINE_integer("critic_kernel", 3, "Kernel of the critic's strided convolutions.")
+flags.DEFINE_bool("critic_normalise", True, "Batch normalisation in the critic.")
 flags.DEFINE_bool("normalise", True, "Batch normalisation in the generator, as in the paper.")
 flags.DEFINE_bool("bicubic_skip", False, "The generator corrects the bicubic enlargement.")
 flags.DEFINE_integer("pretrain_steps", 1_000_000, "Steps on the content alone, at the start.")
 flags.DEFINE_float("pretrain_learning_rate", 1e-4, "Adam's, on the content alone.")
+flags.DEFINE_float(
+    "pretrain_decay", 1.0, "The share of it that is left at the end (a cosine); 1: constant."
+)
 flags.DEFINE_float("learning_rate", 1e-4, "Adam's afterwards; a tenth of it in the last half.")
+flags.DEFINE_float("critic_learning_rate", 1e-4, "The critic's, in the same way.")
 flags.DEFINE_float("adversarial_weight", 1e-3, "Of the critic's opinion beside the content.")
 flags.DEFINE_float("ema_halflife", 0, "Of the generator's moving average, in pictures; 0: none.")
 flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz): content on its features.")
@@ -100,8 +106,10 @@ def experiment() -> Experiment:
         optax.adam(
             optax.join_schedules(
                 [
-                    optax.constant_schedule(FLAGS.pretrain_learning_rate),
-                    halved(adversarial_steps),
+                    optax.cosine_decay_schedule(
+                        FLAGS.pretrain_learning_rate, FLAGS.pretrain_steps, FLAGS.pretrain_decay
+                    ),
+                    halved(FLAGS.learning_rate, adversarial_steps),
                 ],
                 [FLAGS.pretrain_steps],
             )
@@ -109,9 +117,15 @@ def experiment() -> Experiment:
         ema_halflife=FLAGS.ema_halflife or None,
     )
     critic = PlayerSpec(
-        SRCritic(channels=FLAGS.critic_channels, dense=FLAGS.critic_dense, dtype=dtype),
+        SRCritic(
+            channels=FLAGS.critic_channels,
+            dense=FLAGS.critic_dense,
+            strided_kernel=FLAGS.critic_kernel,
+            normalise=FLAGS.critic_normalise,
+            dtype=dtype,
+        ),
         (high,),
-        optax.adam(halved(adversarial_steps)),
+        optax.adam(halved(FLAGS.critic_learning_rate, adversarial_steps)),
     )
     features = load_features(FLAGS.vgg_weights) if FLAGS.vgg_weights else None
 
@@ -127,7 +141,7 @@ def experiment() -> Experiment:
         return Data(
             crop_pairs(train, factor=FLAGS.factor, crop=FLAGS.crop),
             len(train),
-            {"train": train.description, "held_out": held_out.description},
+            {**train.description, "held_out": held_out.description},
         )
 
     @functools.cache
@@ -157,9 +171,9 @@ def experiment() -> Experiment:
     )
 
 
-def halved(steps: int) -> optax.Schedule:
+def halved(learning_rate: float, steps: int) -> optax.Schedule:
     """The paper's: constant, and a tenth of it in the second half of the adversarial phase."""
-    return optax.piecewise_constant_schedule(FLAGS.learning_rate, {steps // 2: 0.1})
+    return optax.piecewise_constant_schedule(learning_rate, {steps // 2: 0.1})
 
 
 def load_features(path: str):

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -51,6 +51,14 @@ def write_report(run_dir: Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     return path
+
+
+def together(phases: Iterable[Mapping]) -> list[dict]:
+    """Phases that begin at one step as one, "critic + generator": their marks would overlap."""
+    names: dict[int, list[str]] = {}
+    for phase in phases:
+        names.setdefault(phase["start"], []).append(str(phase["name"]))
+    return [{"name": " + ".join(group), "start": start} for start, group in sorted(names.items())]
 
 
 def render(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
@@ -173,7 +181,7 @@ def bullets(sentences: list) -> str:
 
 def sections(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
     """All that stands below the headline."""
-    phases = [p for p in config.get("phases") or [] if {"name", "start"} <= set(p)]
+    phases = together(p for p in config.get("phases") or [] if {"name", "start"} <= set(p))
     end = max((series.steps[-1] for series in metrics.values()), default=0)
     shown = samples_section(samples)
     parts = [("Samples", shown)] if shown else []

@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxgan.errors import UserError
 from jaxgan.media import Grid
-from jaxgan.report import flat, grouped, in_words, number, write_report
+from jaxgan.report import flat, grouped, in_words, number, together, write_report
 from jaxgan.report_charts import Chart, Line, draw, labels, thin, training_charts, value_axis
 from jaxgan.report_figures import Series, best, describe, figures, last, read_metrics
 from jaxgan.report_samples import SHOWN, find_samples, thin_samples
@@ -359,3 +359,12 @@ def test_a_page_that_cannot_be_written_is_a_user_error(tmp_path):
     (run / "report.html").mkdir()
     with pytest.raises(UserError, match=r"cannot write .*report\.html"):
         write_report(run)
+
+
+def test_phases_that_begin_together_are_marked_once():
+    phases = [{"name": "critic", "start": 300}, {"name": "pretrain", "start": 0}]
+    phases.append({"name": "generator", "start": 300})
+    assert together(phases) == [
+        {"name": "pretrain", "start": 0},
+        {"name": "critic + generator", "start": 300},
+    ]

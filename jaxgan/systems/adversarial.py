@@ -1,15 +1,20 @@
 """A generator and a critic, with any adversarial loss and any penalty: the plain GAN."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from jaxgan import penalties
-from jaxgan.game import Outcome, System, Turn
+from jaxgan.errors import UserError
+from jaxgan.experiment import Networks, SampleRequest
+from jaxgan.game import Batch, Outcome, System, Turn
 from jaxgan.losses import AdversarialLoss
+from jaxgan.media import Grid
+from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec
 
 Penalty = Callable[[Network, Array, Array, Array], Array]
@@ -50,12 +55,14 @@ def adversarial(
     Returns:
       A system with the players `generator` and `critic`, the losses `generator` and `critic`, and a
       loss `PENALTY` (with its weight) for each of `weighted`, for phases of its own. It reads
-      `batch["real"]`, samples as the critic sees them.
+      `batch["real"]`: samples as the critic sees them, or pictures in uint8, which become
+      float32 in [-1, 1].
     """
 
-    def generate(
-        networks: dict[str, Network], batch: dict[str, Array], key: Array
-    ) -> tuple[Array, dict[str, Network]]:
+    def prepare(batch: Batch, key: Array) -> Batch:
+        return {name: from_uint8(values) for name, values in batch.items()}
+
+    def generate(networks: Networks, batch: Batch, key: Array) -> tuple[Array, Networks]:
         latent = jax.random.normal(key, (batch["real"].shape[0], latent_size))
         fake, updated = networks["generator"].update(latent)
         return fake, {"generator": updated}
@@ -101,10 +108,36 @@ def adversarial(
         },
         generate=generate,
         generators=("generator",),
+        prepare=prepare,
     )
 
 
-def draw_samples(networks: dict[str, Network], key: Array, count: int, latent_size: int) -> Array:
-    """`count` samples of a trained generator."""
-    latent = jax.random.normal(key, (count, latent_size))
-    return jnp.asarray(networks["generator"](latent))
+@functools.partial(jax.jit, static_argnames=("count", "latent_size"))
+def draw_samples(networks: Networks, key: Array, *, count: int, latent_size: int) -> Array:
+    """`count` samples of a trained generator, `[count, ...]`."""
+    return networks["generator"](jax.random.normal(key, (count, latent_size)))
+
+
+def sample_grid(
+    latent_size: int, *, count: int = 64, columns: int = 8, magnify: int = 1
+) -> Callable[[Networks], dict[str, Grid]]:
+    """Makes the `preview` of an experiment that draws pictures: always of the same latents."""
+
+    def preview(networks: Networks) -> dict[str, Grid]:
+        pictures = draw_samples(networks, jax.random.key(0), count=count, latent_size=latent_size)
+        return {"preview": Grid.from_batch(pictures, columns, magnify=magnify)}
+
+    return preview
+
+
+def sample_file(latent_size: int, *, columns: int = 8) -> Callable[[Networks, SampleRequest], Path]:
+    """Makes the `sample` of an experiment that draws pictures: a grid of `count` of them."""
+
+    def sample(networks: Networks, request: SampleRequest) -> Path:
+        if request.output.suffix != ".png":
+            raise UserError(f"--output={request.output}: give it a name that ends in .png")
+        key = jax.random.key(request.seed)
+        pictures = draw_samples(networks, key, count=request.count, latent_size=latent_size)
+        return Grid.from_batch(pictures, columns).save(request.output.with_suffix(""))
+
+    return sample

@@ -7,11 +7,11 @@ where their weights are given (equation 5).
 
 from collections.abc import Callable
 
-import jax.numpy as jnp
 from jax import Array
 
 from jaxgan import losses
 from jaxgan.game import Batch, Outcome, System, Turn
+from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec
 
 
@@ -80,8 +80,3 @@ def superres(
         generators=("generator",),
         prepare=prepare,
     )
-
-
-def from_uint8(pictures: Array) -> Array:
-    """uint8 pictures to float32 in [-1, 1]."""
-    return pictures.astype(jnp.float32) / 127.5 - 1

@@ -15,8 +15,8 @@ from jaxgan.experiment import Networks, SampleRequest
 from jaxgan.media import Grid, to_uint8
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.ssim import ssim
+from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network
-from jaxgan.systems.superres import from_uint8
 
 # Low-resolution pixels on the side of a tile: a picture larger than that is worked on in parts.
 TILE = 192

@@ -1,0 +1,49 @@
+"""Pictures as squares of one size, for networks that make pictures out of nothing."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxgan.data.pictures import Kept, Source, default_memory_limit
+from jaxgan.data.resize import imresize
+
+
+def square(picture: np.ndarray, side: int) -> np.ndarray:
+    """The largest square in the middle of a picture, resampled to `side` pixels a side.
+
+    uint8 [height, width, channels] to uint8 [side, side, channels], bicubic, antialiased when it
+    shrinks (`resize.imresize`): what is left of fine texture decides what a FID says.
+    """
+    shorter = min(picture.shape[:2])
+    top, left = ((size - shorter) // 2 for size in picture.shape[:2])
+    middle = picture[top : top + shorter, left : left + shorter]
+    return middle if shorter == side else imresize(middle, size=(side, side))
+
+
+def squares(
+    source: Source, side: int, *, mirror: bool = True
+) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
+    """Every picture as a square, as the `load` of `pipeline.make_batches`.
+
+    Args:
+      source: pictures of any size; small ones are enlarged.
+      side: of the squares, in pixels.
+      mirror: turn half of them left to right, as the row's seed says.
+
+    Returns:
+      load(indices [b], seeds uint64 [b]) -> {'real': uint8 [b, side, side, 3]}.
+    """
+    kept = Kept(default_memory_limit())
+
+    def square_of(index: int) -> np.ndarray:
+        return square(source[index], side)
+
+    def load(indices: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        real = np.empty((len(indices), side, side, 3), np.uint8)
+        for row, (index, seed) in enumerate(zip(indices, seeds, strict=True)):
+            picture = kept.get(int(index), functools.partial(square_of, int(index)))
+            real[row] = picture[:, ::-1] if mirror and int(seed) & 1 else picture
+        return {"real": real}
+
+    return load
