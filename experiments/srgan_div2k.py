@@ -40,8 +40,8 @@ flags.DEFINE_integer("crop", 96, "Side of the high-resolution crops.")
 flags.DEFINE_integer("blocks", 16, "Residual blocks of the generator.")
 flags.DEFINE_integer("channels", 64, "Channels of the generator.")
 flags.DEFINE_integer("critic_channels", 64, "Channels of the critic's first convolution.")
-flags.DEFINE_integer("critic_dense", 1024, "Units of the critic's dense layer.")
-flags.DEFINE_integer("critic_kernel", 3, "Kernel of the critic's strided convolutions.")
+flags.DEFINE_integer("critic_dense", 1024, "Units of the critic's dense layer; 0: none.")
+flags.DEFINE_bool("critic_smooth", False, "The critic averages pixels instead of striding.")
 flags.DEFINE_bool("critic_normalise", True, "Batch normalisation in the critic.")
 flags.DEFINE_bool("normalise", True, "Batch normalisation in the generator, as in the paper.")
 flags.DEFINE_bool("bicubic_skip", False, "The generator corrects the bicubic enlargement.")
@@ -58,21 +58,27 @@ flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz): content o
 flags.DEFINE_integer("border", 4, "Pixels left out at each side when measuring.")
 
 SMALL = {
-    "steps": 1500,
-    "pretrain_steps": 1100,
+    "steps": 2100,
+    "pretrain_steps": 1500,
     "batch_size": 8,
-    "blocks": 4,
-    "channels": 32,
-    "critic_channels": 16,
-    "critic_dense": 128,
+    "blocks": 6,
+    "channels": 48,
     "normalise": False,
     "bicubic_skip": True,
+    "critic_channels": 16,
+    "critic_dense": 0,
+    "critic_smooth": True,
+    "critic_normalise": False,
     "pretrain_learning_rate": 1e-3,
+    "pretrain_decay": 0.05,
+    "critic_learning_rate": 1e-3,
+    "adversarial_weight": 5e-3,
     "ema_halflife": 400.0,
-    "eval_every": 250,
-    "checkpoint_every": 250,
+    "eval_every": 300,
+    "checkpoint_every": 300,
     "log_every": 25,
 }
+
 TINY = {
     "steps": 4,
     "pretrain_steps": 2,
@@ -120,7 +126,7 @@ def experiment() -> Experiment:
         SRCritic(
             channels=FLAGS.critic_channels,
             dense=FLAGS.critic_dense,
-            strided_kernel=FLAGS.critic_kernel,
+            smooth=FLAGS.critic_smooth,
             normalise=FLAGS.critic_normalise,
             dtype=dtype,
         ),

@@ -10,7 +10,7 @@ from jax import Array
 from jaxgan.data.resize import resize_matrix
 from jaxgan.ops.layers import Conv, PReLU
 from jaxgan.ops.norm import BatchNorm
-from jaxgan.ops.resample import pixel_shuffle, resize
+from jaxgan.ops.resample import downsample_average, pixel_shuffle, resize
 
 
 class ResidualBlock(nn.Module):
@@ -92,16 +92,17 @@ class SRCritic(nn.Module):
 
     Attributes:
       channels: of the first convolution; 64 in the paper. They double three times.
-      dense: units of the first dense layer; 1024 in the paper.
-      strided_kernel: of the strided convolutions; 3 in the paper. With 4 every pixel is seen
-        equally often, and the critic's gradient has no checkerboard for the generator to pick up.
+      dense: units of the first dense layer; 1024 in the paper. 0 replaces both layers by the mean
+        of a last convolution's logits, so that the critic judges texture wherever it is.
+      smooth: averages 2x2 pixels instead of striding. A strided convolution's gradient has a
+        checkerboard in it, which a generator that is trained for minutes only takes over.
       normalise: batch normalisation, as in the paper.
       dtype: what it computes in.
     """
 
     channels: int = 64
     dense: int = 1024
-    strided_kernel: int = 3
+    smooth: bool = False
     normalise: bool = True
     dtype: jnp.dtype = jnp.float32
 
@@ -110,16 +111,19 @@ class SRCritic(nn.Module):
         """Logits `[batch]` of `[batch, height, width, 3]` in [-1, 1]."""
         x = images.astype(self.dtype)
         for index in range(8):
-            strided, normalised = index % 2 == 1, self.normalise and index > 0
+            normalised = self.normalise and index > 0
             x = Conv(
                 self.channels * 2 ** (index // 2),
-                self.strided_kernel if strided else 3,
-                stride=2 if strided else 1,
+                3,
+                stride=2 if index % 2 and not self.smooth else 1,
                 use_bias=not normalised,
                 dtype=self.dtype,
             )(x)
             x = BatchNorm()(x, train=train) if normalised else x
             x = jax.nn.leaky_relu(x, 0.2)
+            x = downsample_average(x, 2) if index % 2 and self.smooth else x
+        if not self.dense:
+            return Conv(1, 3, dtype=self.dtype)(x).mean(axis=(1, 2, 3))
         x = x.reshape(x.shape[0], -1)
         x = jax.nn.leaky_relu(nn.Dense(self.dense, dtype=self.dtype)(x), 0.2)
         return nn.Dense(1, dtype=self.dtype)(x)[:, 0]
