@@ -22,6 +22,7 @@ from jax.experimental import multihost_utils
 
 from jaxgan.checkpoint import Writer, find_broken, read_arrays, read_record
 from jaxgan.errors import UserError
+from jaxgan.leaves import describe, difference, named_leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,12 +107,12 @@ class Checkpoints:
           UserError: if this checkpoint or the one before cannot be written (a full disk, say);
             the earlier ones are intact.
         """
-        leaves = _named_leaves(state)
+        leaves = named_leaves(state)
         figures = {name: float(value) for name, value in (metrics or {}).items()}
         record = {
             "position": position,
             "metrics": figures,
-            "leaves": {name: _describe(leaf) for name, leaf in leaves.items()},
+            "leaves": {name: describe(leaf) for name, leaf in leaves.items()},
         }
         if step != self._saving:
             self.wait()
@@ -190,10 +191,10 @@ class Checkpoints:
         chosen, broken = self._newest_whole(step)
         path = self._path(chosen)
         record = read_record(path)
-        leaves = _named_leaves(abstract_state)
-        if difference := _difference(record["leaves"], leaves, partial):
+        leaves = named_leaves(abstract_state)
+        if different := difference(record["leaves"], leaves, partial):
             raise UserError(
-                f"The checkpoint {path} is of another model: {difference}. "
+                f"The checkpoint {path} is of another model: {different}. "
                 "Use the flags it was trained with, or another --run_dir."
             )
         values = read_arrays(path, leaves)
@@ -323,29 +324,3 @@ def _reason(error: Exception) -> str:
         return os.strerror(int(quoted[1]))
     lines = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:200]}"
-
-
-def _named_leaves(tree: Any) -> dict[str, Any]:
-    """Leaves by their dotted names, in the order of the tree."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-    if len(named) != len(leaves):
-        raise ValueError("two leaves of the state have the same dotted name")
-    return named
-
-
-def _describe(leaf: Any) -> str:
-    return f"{leaf.shape} {leaf.dtype}"
-
-
-def _difference(saved: dict[str, str], leaves: dict[str, Any], partial: bool) -> str | None:
-    """The first leaf that differs between both, in words; None if they agree."""
-    for name, leaf in leaves.items():
-        if name not in saved:
-            return f"{name} is {_describe(leaf)} here and not in the checkpoint"
-        if saved[name] != _describe(leaf):
-            return f"{name} is {saved[name]} in the checkpoint and {_describe(leaf)} here"
-    for name in [] if partial else saved:
-        if name not in leaves:
-            return f"{name} is {saved[name]} in the checkpoint and not here"
-    return None

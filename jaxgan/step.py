@@ -1,29 +1,19 @@
-"""From phases to one compiled step: `(TrainState, batches) -> (TrainState, metrics)`.
-
-A step plays its phases in order. A phase is differentiated with respect to its own players'
-parameters and, where they generate, through the shared forward pass `System.generate`: the loss
-gives the gradient at the fake, the generator's pullback takes it to the parameters. So one forward
-pass of the generator serves the critic's phase and the generator's (exactly: the critic sees the
-fake as a constant, the generator is differentiated through the critic as it is after its update),
-and a phase that moves no generator never pays for the generator's backward pass.
-"""
+"""From phases to one compiled step: `(TrainState, batches) -> (TrainState, metrics)`."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.game import Batch, Outcome, Phase, System, Turn, rounds
-from jaxgan.state import Player, PyTree, TrainState, fold, playing_networks
+from jaxgan.game import Batch, Phase, System, rounds
+from jaxgan.moves import Drawn, draw, move, move_in_parts, update_player
+from jaxgan.state import Player, PyTree, TrainState, fold
 
-# A moving average forgets the untrained generator sooner: its half-life is at most this share of
-# the images seen so far (Karras et al. 2020, arXiv 2006.06676, appendix C).
-EMA_RAMPUP = 0.05
-
+Players = dict[str, Player]
 Step = Callable[[TrainState, Sequence[Batch]], tuple[TrainState, dict[str, jax.Array]]]
 
 
@@ -47,162 +37,21 @@ class Rules:
     accumulate: int = 1
 
 
-class Drawn(NamedTuple):
-    """A forward pass of the generators, with its pullback and the parameters it was made with."""
+class Table(NamedTuple):
+    """What stays the same while the phases of one step are played."""
 
-    fake: PyTree
-    pullback: Callable[[PyTree], tuple[dict[str, PyTree]]]
-    variables: dict[str, PyTree]
-    params: dict[str, PyTree]
+    system: System
+    rules: Rules
+    before: Mapping[str, Player]
+    step: jax.Array
 
 
-class Moved(NamedTuple):
-    """What one turn (or one part of it) gives: gradients and all that the loss left behind."""
+class Played(NamedTuple):
+    """The players and the memory so far, and whether all that led there was finite."""
 
-    gradients: dict[str, PyTree]
-    variables: dict[str, PyTree]
+    players: Players
     memory: PyTree
-    loss: jax.Array
-    metrics: dict[str, jax.Array]
-
-
-def draw(system: System, players: Mapping[str, Player], batch: Batch, key: jax.Array) -> Drawn:
-    """Runs the generators once, keeping what is needed to differentiate them later."""
-    params = {name: players[name].params for name in system.generators}
-
-    def forward(params: dict[str, PyTree]) -> tuple[PyTree, dict[str, PyTree]]:
-        networks = playing_networks(system.players, _with_params(players, params))
-        fake, updated = system.generate(networks, batch, key)
-        return fake, {name: network.variables for name, network in updated.items()}
-
-    fake, pullback, variables = jax.vjp(forward, params, has_aux=True)
-    return Drawn(fake, pullback, variables, params)
-
-
-def move(
-    system: System,
-    phase: Phase,
-    players: Mapping[str, Player],
-    memory: PyTree,
-    batch: Batch,
-    drawn: Drawn,
-    key: jax.Array,
-    step: jax.Array,
-) -> Moved:
-    """The gradients of one phase's loss with respect to its players' parameters."""
-    own = {name: players[name].params for name in phase.players}
-    generating = [name for name in system.generators if name in phase.players]
-    players = {
-        name: player.replace(variables=drawn.variables.get(name, player.variables))
-        if name in generating
-        else player
-        for name, player in players.items()
-    }
-
-    def loss(own: dict[str, PyTree], fake: PyTree) -> tuple[jax.Array, Outcome]:
-        networks = playing_networks(system.players, _with_params(players, own))
-        turn = Turn(networks, batch, fake, memory, fold(key, phase.name), step)
-        outcome = system.losses[phase.loss](turn)
-        return phase.gain * outcome.loss, outcome
-
-    if generating:
-        (gradients, at_fake), outcome = jax.grad(
-            loss, argnums=(0, 1), has_aux=True, allow_int=True
-        )(own, drawn.fake)
-        (through_fake,) = drawn.pullback(at_fake)
-        for name in generating:
-            gradients[name] = jax.tree.map(jnp.add, gradients[name], through_fake[name])
-    else:
-        gradients, outcome = jax.grad(loss, has_aux=True)(own, drawn.fake)
-    variables = {name: players[name].variables for name in phase.players}
-    for name, network in outcome.networks.items():
-        if name in variables:
-            variables[name] = network.variables
-    return Moved(
-        gradients,
-        variables,
-        memory if outcome.memory is None else outcome.memory,
-        outcome.loss,
-        dict(outcome.metrics),
-    )
-
-
-def move_in_parts(
-    system: System,
-    phase: Phase,
-    players: Mapping[str, Player],
-    memory: PyTree,
-    batch: Batch,
-    key: jax.Array,
-    step: jax.Array,
-    parts: int,
-) -> Moved:
-    """As `move`, over `parts` equal parts of the batch one after the other: mean gradients, loss
-    and metrics.
-
-    Every device keeps its share of each part: part i is rows i, i + parts, i + 2 parts, ...
-    """
-
-    def split(leaf: jax.Array) -> jax.Array:
-        return leaf.reshape(-1, parts, *leaf.shape[1:]).swapaxes(0, 1)
-
-    def one_part(carry: tuple, numbered: tuple[jax.Array, Batch]) -> tuple[tuple, None]:
-        variables, memory, totals = carry
-        number, part = numbered
-        current = {
-            name: player.replace(variables=variables.get(name, player.variables))
-            for name, player in players.items()
-        }
-        part_key = fold(key, "part", number)
-        drawn = draw(system, current, part, fold(part_key, "generate"))
-        moved = move(system, phase, current, memory, part, drawn, part_key, step)
-        means = jax.tree.map(
-            lambda total, new: total + new / parts,
-            totals,
-            (moved.gradients, moved.loss, moved.metrics),
-        )
-        return (moved.variables, moved.memory, means), None
-
-    part_batches = jax.tree.map(split, batch)
-    first = jax.tree.map(lambda leaf: leaf[0], part_batches)
-    variables = {name: players[name].variables for name in phase.players}
-
-    def shapes() -> Moved:
-        drawn = draw(system, players, first, key)
-        return move(system, phase, players, memory, first, drawn, key, step)
-
-    empty = jax.eval_shape(shapes)
-    totals = jax.tree.map(
-        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-        (empty.gradients, empty.loss, empty.metrics),
-    )
-    (variables, memory, (gradients, loss, metrics)), _ = jax.lax.scan(
-        one_part, (variables, memory, totals), (jnp.arange(parts), part_batches)
-    )
-    return Moved(gradients, variables, memory, loss, metrics)
-
-
-def update_player(
-    spec: Any,
-    player: Player,
-    gradients: PyTree,
-    variables: PyTree,
-    step: jax.Array,
-    batch_size: int,
-) -> Player:
-    """One optimiser step of one player, then its projection and its moving average."""
-    # optax raises a float to the integer count of updates, which strict promotion forbids.
-    with jax.numpy_dtype_promotion("standard"):
-        updates, opt_state = spec.optimiser.update(gradients, player.opt_state, player.params)
-    params = optax.apply_updates(player.params, updates)
-    if spec.project is not None:
-        params = spec.project(params)
-    ema = player.ema
-    if ema is not None:
-        seen = (step + 1).astype(jnp.float32) * batch_size
-        halflife = jnp.minimum(spec.ema_halflife, EMA_RAMPUP * seen)
-        ema = optax.incremental_update(params, ema, 1 - 0.5 ** (batch_size / halflife))
-    return Player(params, variables, opt_state, ema)
+    finite: jax.Array
 
 
 def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
@@ -216,121 +65,134 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
     Returns:
       A pure function `(state, batches) -> (state, metrics)`. `batches` holds `rounds(active)`
       batches: a phase of n repeats reads the last n, so the last round is everyone's. Metrics are
-        float32 scalars: `PHASE_loss`,
-      `PLAYER_grad_norm`, `skipped`, and what the losses report. If any loss or gradient is not
-      finite the whole state stays as it was, but for the step number and the count of skipped
-      steps.
+      float32 scalars: `PHASE_loss`, `PLAYER_grad_norm`, `skipped`, and what the losses report. If
+      any loss or gradient is not finite the whole state stays as it was, but for the step number
+      and the count of skipped steps.
     """
     count = rounds(active)
-
-    def reusable(drawn: Sequence[Drawn], players: Mapping[str, Player]) -> Drawn | None:
-        for made in drawn if rules.share_fake else ():
-            if all(made.params[name] is players[name].params for name in system.generators):
-                return made
-        return None
-
-    def play(
-        phase: Phase,
-        players: dict[str, Player],
-        before: Mapping[str, Player],
-        memory: PyTree,
-        batch: Batch,
-        drawn: list[Drawn],
-        key: jax.Array,
-        step: jax.Array,
-    ) -> tuple[dict[str, Player], PyTree, jax.Array, dict[str, jax.Array]]:
-        own = {name: players[name] for name in phase.players}
-        seen = {**(before if rules.simultaneous else players), **own}
-        if rules.accumulate > 1:
-            moved = move_in_parts(
-                system, phase, seen, memory, batch, fold(key, phase.name), step, rules.accumulate
-            )
-        else:
-            key = key if rules.share_fake else fold(key, phase.name)
-            made = reusable(drawn, seen)
-            if made is None:
-                made = draw(system, seen, batch, fold(key, "generate"))
-                drawn.append(made)
-            moved = move(system, phase, seen, memory, batch, made, key, step)
-        finite = jnp.isfinite(moved.loss)
-        metrics = {f"{phase.name}_loss": moved.loss, **moved.metrics}
-        for name, gradients in moved.gradients.items():
-            norm = optax.tree.norm(gradients)
-            finite &= jnp.isfinite(norm)
-            metrics[f"{name}_grad_norm"] = norm
-            own[name] = update_player(
-                system.players[name],
-                own[name],
-                gradients,
-                moved.variables[name],
-                step,
-                rules.batch_size,
-            )
-        return {**players, **own}, moved.memory, finite, metrics
-
-    def play_early_rounds(
-        phase: Phase,
-        players: dict[str, Player],
-        before: Mapping[str, Player],
-        memory: PyTree,
-        batches: Sequence[Batch],
-        key: jax.Array,
-        step: jax.Array,
-    ) -> tuple[dict[str, Player], PyTree, jax.Array]:
-        """All rounds of a phase but its last, in one loop so that n repeats compile once."""
-
-        def one(carry: tuple, numbered: tuple[jax.Array, Batch]) -> tuple[tuple, None]:
-            own, memory, finite = carry
-            number, batch = numbered
-            round_key = fold(key, "round", number)
-            batch = system.prepare(batch, fold(round_key, "prepare"))
-            players_now, memory, this_finite, _ = play(
-                phase, {**players, **own}, before, memory, batch, [], round_key, step
-            )
-            own = {name: players_now[name] for name in phase.players}
-            return (own, memory, finite & this_finite), None
-
-        own = {name: players[name] for name in phase.players}
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *batches)
-        numbers = jnp.arange(count - phase.repeats, count - 1)
-        (own, memory, finite), _ = jax.lax.scan(
-            one, (own, memory, jnp.array(True)), (numbers, stacked)
-        )
-        return {**players, **own}, memory, finite
 
     def step(
         state: TrainState, batches: Sequence[Batch]
     ) -> tuple[TrainState, dict[str, jax.Array]]:
+        table = Table(system, rules, state.players, state.step)
         key = fold(state.key, "step", state.step)
         last_key = fold(key, "round", count - 1)
         last = system.prepare(batches[count - 1], fold(last_key, "prepare"))
-        players, memory, finite = dict(state.players), state.memory, jnp.array(True)
+        now = Played(dict(state.players), state.memory, jnp.array(True))
         drawn: list[Drawn] = []
         metrics: dict[str, jax.Array] = {}
         for phase in active:
+            first = count - phase.repeats
             if phase.repeats > 1:
-                early = batches[count - phase.repeats : count - 1]
-                players, memory, early_finite = play_early_rounds(
-                    phase, players, state.players, memory, early, key, state.step
-                )
-                finite &= early_finite
-            players, memory, this_finite, new_metrics = play(
-                phase, players, state.players, memory, last, drawn, last_key, state.step
-            )
-            finite &= this_finite
-            metrics |= new_metrics
-        keep = partial(jnp.where, finite)
-        players = jax.tree.map(keep, players, dict(state.players))
-        memory = jax.tree.map(keep, memory, state.memory)
-        skipped = state.skipped + jnp.where(finite, 0, 1).astype(jnp.int32)
-        metrics["skipped"] = skipped.astype(jnp.float32)
-        return TrainState(state.step + 1, state.key, players, memory, skipped), metrics
+                now = play_early_rounds(table, phase, now, batches[first : count - 1], first, key)
+            now, reported = play(table, phase, now, last, drawn, last_key)
+            metrics |= reported
+        keep = partial(jnp.where, now.finite)
+        skipped = state.skipped + jnp.where(now.finite, 0, 1).astype(jnp.int32)
+        after = TrainState(
+            step=state.step + 1,
+            key=state.key,
+            players=jax.tree.map(keep, now.players, dict(state.players)),
+            memory=jax.tree.map(keep, now.memory, state.memory),
+            skipped=skipped,
+        )
+        return after, {**metrics, "skipped": skipped.astype(jnp.float32)}
 
     return step
 
 
-def _with_params(players: Mapping[str, Player], params: Mapping[str, PyTree]) -> dict[str, Player]:
-    return {
-        name: player.replace(params=params[name]) if name in params else player
-        for name, player in players.items()
-    }
+def play(
+    table: Table, phase: Phase, now: Played, batch: Batch, drawn: list[Drawn], key: jax.Array
+) -> tuple[Played, dict[str, jax.Array]]:
+    """One phase moves its players once.
+
+    Args:
+      table: the step that is being played.
+      phase: the phase whose turn it is.
+      now: what the phases before it have left.
+      batch: prepared data of this round.
+      drawn: forward passes already made in this round; one that is made here is added.
+      key: this round's.
+
+    Returns:
+      What it leaves, and its metrics.
+    """
+    system, rules = table.system, table.rules
+    own = {name: now.players[name] for name in phase.players}
+    seen = {**(table.before if rules.simultaneous else now.players), **own}
+    if rules.accumulate > 1:
+        own_key = fold(key, phase.name)
+        moved = move_in_parts(
+            system, phase, seen, now.memory, batch, own_key, table.step, rules.accumulate
+        )
+    else:
+        made = find_drawn(system, drawn, seen) if rules.share_fake else None
+        if made is None:
+            draw_key = key if rules.share_fake else fold(key, phase.name)
+            made = draw(system, seen, batch, fold(draw_key, "generate"))
+            drawn.append(made)
+        moved = move(system, phase, seen, now.memory, batch, made, key, table.step)
+    finite = now.finite & jnp.isfinite(moved.loss)
+    metrics = {f"{phase.name}_loss": moved.loss, **moved.metrics}
+    for name, gradients in moved.gradients.items():
+        norm = optax.tree.norm(gradients)
+        finite &= jnp.isfinite(norm)
+        metrics[f"{name}_grad_norm"] = norm
+        own[name] = update_player(
+            system.players[name],
+            own[name],
+            gradients,
+            moved.variables[name],
+            table.step,
+            rules.batch_size,
+        )
+    return Played({**now.players, **own}, moved.memory, finite), metrics
+
+
+def find_drawn(
+    system: System, drawn: Sequence[Drawn], players: Mapping[str, Player]
+) -> Drawn | None:
+    """A forward pass that the generators' parameters, as they are now, would only repeat."""
+    for made in drawn:
+        if all(made.params[name] is players[name].params for name in system.generators):
+            return made
+    return None
+
+
+def play_early_rounds(
+    table: Table,
+    phase: Phase,
+    now: Played,
+    batches: Sequence[Batch],
+    first: int,
+    key: jax.Array,
+) -> Played:
+    """All rounds of a phase but the last, in one loop, so that n repeats compile once.
+
+    Args:
+      table: the step that is being played.
+      phase: a phase with several repeats.
+      now: what the phases before it have left.
+      batches: the pipeline's, one for each of these rounds.
+      first: the number of the first of these rounds.
+      key: the step's.
+
+    Returns:
+      What the rounds leave.
+    """
+
+    def one(carry: tuple[Players, PyTree, jax.Array], numbered: tuple) -> tuple[tuple, None]:
+        own, memory, finite = carry
+        number, batch = numbered
+        round_key = fold(key, "round", number)
+        batch = table.system.prepare(batch, fold(round_key, "prepare"))
+        current = Played({**now.players, **own}, memory, finite)
+        after, _ = play(table, phase, current, batch, [], round_key)
+        own = {name: after.players[name] for name in phase.players}
+        return (own, after.memory, after.finite), None
+
+    own = {name: now.players[name] for name in phase.players}
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *batches)
+    numbers = jnp.arange(first, first + len(batches))
+    (own, memory, finite), _ = jax.lax.scan(one, (own, now.memory, now.finite), (numbers, stacked))
+    return Played({**now.players, **own}, memory, finite)

@@ -12,8 +12,9 @@ import pytest
 
 from jaxgan import losses, parallel
 from jaxgan.game import Outcome, Phase, System, rounds
+from jaxgan.moves import EMA_RAMPUP
 from jaxgan.state import PlayerSpec, create_state, fold, trained_networks
-from jaxgan.step import EMA_RAMPUP, Rules, make_step
+from jaxgan.step import Rules, make_step
 from jaxgan.systems.adversarial import Weighted, adversarial
 
 BATCH, LATENT = 8, 4
