@@ -11,11 +11,8 @@ cells are timed fewer times.
 
 import argparse
 import functools
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -25,6 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from benchmarks.machine import describe_machine
 from jaxgan.ops.conv import conv, conv_transpose
 
 SCANNED = 2  # applications per scan
@@ -135,30 +133,6 @@ def measure_case(case: Case) -> list[dict]:
             row[f"{name} in scan"] = in_scan._asdict()
         rows.append(row)
     return rows
-
-
-def describe_machine() -> dict[str, str]:
-    """What a reader must know to judge the times."""
-    device = jax.devices()[0]
-    versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax")}
-    return {
-        "processor": processor(),
-        "cores": str(os.cpu_count()),
-        "device": f"{device.platform} {device.device_kind}",
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        **versions,
-    }
-
-
-def processor() -> str:
-    """The processor's name, for which Python itself has only the architecture on Linux."""
-    listing = pathlib.Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def format_row(row: dict) -> str:

@@ -11,7 +11,6 @@ same. The two are timed in turns, so that a machine that slows down slows both.
 import argparse
 import contextlib
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ import numpy as np
 import optax
 from jax import lax
 
+from benchmarks.machine import describe_machine
 from jaxgan import losses
 from jaxgan.console import table
 from jaxgan.game import Phase, System
@@ -160,12 +160,7 @@ def main() -> None:
         name: compare(name, arguments.groups, arguments.seconds)
         for name in arguments.systems.split(",")
     }
-    machine = {
-        "device": jax.devices()[0].device_kind,
-        "processor": platform.processor() or platform.machine(),
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-    }
+    machine = describe_machine()
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
     rows = [
         (
@@ -178,7 +173,7 @@ def main() -> None:
     ]
     print(table(("step", "closed, ms", "plain flax, ms", "plain / closed"), rows))
     if arguments.json:
-        arguments.json.write_text(json.dumps({**machine, "steps": found}, indent=2) + "\n")
+        arguments.json.write_text(json.dumps({"machine": machine, "steps": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import optax
 from absl import flags
 
 from jaxgan import losses
+from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.game import Phase
 from jaxgan.media import Scatter
@@ -37,7 +38,9 @@ flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 o
 flags.DEFINE_integer("latent_size", 256, "Dimensions of the latent.")
 flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")
 flags.DEFINE_integer("n_critic", 1, "Steps of the critic for one of the generator.")
-flags.DEFINE_enum("penalty", "r1", ["none", *PENALTIES], "On the critic.")
+flags.DEFINE_enum(
+    "penalty", "r1", ["none", *PENALTIES], "On the critic; --loss=wgan_gp brings its own."
+)
 flags.DEFINE_float("penalty_weight", 1.0, "What the penalty is multiplied by.")
 flags.DEFINE_float("learning_rate", 1e-3, "Adam's, for both players.")
 flags.DEFINE_float("ema_halflife", 20_000, "Of the generator's moving average, in points.")
@@ -66,6 +69,8 @@ def draw(layout: str, count: int, seed: int) -> np.ndarray:
 
 def experiment() -> Experiment:
     layout, units = FLAGS.layout, FLAGS.units
+    if FLAGS.data != "sample" or FLAGS.held_out:
+        raise UserError("gaussians draws its own points; leave --data and --held_out alone")
     centres, sigma = mixture(layout)
 
     def player(inputs: int, outputs: int, halflife: float | None = None) -> PlayerSpec:
@@ -76,7 +81,9 @@ def experiment() -> Experiment:
             ema_halflife=halflife,
         )
 
-    weighted = () if FLAGS.penalty == "none" else (Weighted(FLAGS.penalty, FLAGS.penalty_weight),)
+    weighted = (Weighted(FLAGS.penalty, FLAGS.penalty_weight),) if FLAGS.penalty != "none" else ()
+    if FLAGS.loss == "wgan_gp":
+        weighted = (Weighted("gradient_penalty", 10.0),)
     system = adversarial(
         player(FLAGS.latent_size, 2, FLAGS.ema_halflife or None),
         player(2, 1),

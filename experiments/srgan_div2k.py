@@ -16,15 +16,15 @@ import optax
 from absl import flags
 
 from jaxgan import losses
-from jaxgan.data.sources import open_source, open_train_and_held_out
+from jaxgan.data.sources import open_held_out, open_source, open_train_and_held_out
 from jaxgan.data.superres import crop_pairs, held_out_pairs
+from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase
 from jaxgan.nets.srresnet import SRCritic, SRResNet
-from jaxgan.nets.vgg import load_vgg19
-from jaxgan.state import Network, PlayerSpec
+from jaxgan.state import PlayerSpec
 from jaxgan.systems import upscaling
-from jaxgan.systems.superres import superres
+from jaxgan.systems.superres import superres, vgg_features
 
 FLAGS = flags.FLAGS
 
@@ -45,7 +45,9 @@ flags.DEFINE_bool("critic_smooth", False, "The critic averages pixels instead of
 flags.DEFINE_bool("critic_normalise", True, "Batch normalisation in the critic.")
 flags.DEFINE_bool("normalise", True, "Batch normalisation in the generator, as in the paper.")
 flags.DEFINE_bool("bicubic_skip", False, "The generator corrects the bicubic enlargement.")
-flags.DEFINE_integer("pretrain_steps", 1_000_000, "Steps on the content alone, at the start.")
+flags.DEFINE_integer(
+    "pretrain_steps", 1_000_000, "Steps on the content alone, at the start; 0: none."
+)
 flags.DEFINE_float("pretrain_learning_rate", 1e-4, "Adam's, on the content alone.")
 flags.DEFINE_float(
     "pretrain_decay", 1.0, "The share of it that is left at the end (a cosine); 1: constant."
@@ -92,77 +94,64 @@ TINY = {
 }
 
 
+# The window of SSIM, which must fit inside the border of a picture that is measured.
+SSIM_WINDOW = 11
+
+
 def experiment() -> Experiment:
+    check_flags()
     dtype = jnp.dtype(FLAGS.dtype)
-    high = jax.ShapeDtypeStruct((1, FLAGS.crop, FLAGS.crop, 3), jnp.float32)
-    side = FLAGS.crop // FLAGS.factor
-    low = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-    adversarial_steps = FLAGS.steps - FLAGS.pretrain_steps
+    options = {"data_dir": FLAGS.data_dir, "skip_broken": FLAGS.skip_broken}
 
-    generator = PlayerSpec(
-        SRResNet(
-            factor=FLAGS.factor,
-            blocks=FLAGS.blocks,
-            channels=FLAGS.channels,
-            normalise=FLAGS.normalise,
-            bicubic_skip=FLAGS.bicubic_skip,
-            dtype=dtype,
-        ),
-        (low,),
-        optax.adam(
-            optax.join_schedules(
-                [
-                    optax.cosine_decay_schedule(
-                        FLAGS.pretrain_learning_rate, FLAGS.pretrain_steps, FLAGS.pretrain_decay
-                    ),
-                    halved(FLAGS.learning_rate, adversarial_steps),
-                ],
-                [FLAGS.pretrain_steps],
-            )
-        ),
-        ema_halflife=FLAGS.ema_halflife or None,
-    )
-    critic = PlayerSpec(
-        SRCritic(
-            channels=FLAGS.critic_channels,
-            dense=FLAGS.critic_dense,
-            smooth=FLAGS.critic_smooth,
-            normalise=FLAGS.critic_normalise,
-            dtype=dtype,
-        ),
-        (high,),
-        optax.adam(halved(FLAGS.critic_learning_rate, adversarial_steps)),
-    )
-    features = load_features(FLAGS.vgg_weights) if FLAGS.vgg_weights else None
+    def player(network, learning_rate, side, halflife=0.0) -> PlayerSpec:
+        shape = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+        return PlayerSpec(network, (shape,), optax.adam(learning_rate), halflife or None)
 
-    @functools.cache
-    def sources():
-        options = {"data_dir": FLAGS.data_dir, "skip_broken": FLAGS.skip_broken}
-        if FLAGS.held_out is None:
-            return open_train_and_held_out(FLAGS.data, **options)
-        return open_source(FLAGS.data, **options), open_source(FLAGS.held_out, **options)
-
-    def data() -> Data:
-        train, held_out = sources()
-        return Data(
-            crop_pairs(train, factor=FLAGS.factor, crop=FLAGS.crop),
-            len(train),
-            {**train.description, "held_out": held_out.description},
-        )
+    both = functools.cache(lambda: open_train_and_held_out(FLAGS.data, **options))
 
     @functools.cache
     def pairs():
         named = FLAGS.held_out
-        held_out = open_source(named, data_dir=FLAGS.data_dir) if named else sources()[1]
-        return held_out_pairs(held_out, FLAGS.factor)
+        held_out = open_held_out(named, **options) if named else both()[1]
+        smallest = SSIM_WINDOW + 2 * FLAGS.border
+        return held_out.description, held_out_pairs(held_out, FLAGS.factor, smallest=smallest)
+
+    def data() -> Data:
+        train = open_source(FLAGS.data, **options) if FLAGS.held_out else both()[0]
+        load = crop_pairs(train, factor=FLAGS.factor, crop=FLAGS.crop)
+        return Data(load, len(train), {**train.description, "held_out": pairs()[0]})
 
     return Experiment(
         system=superres(
-            generator,
-            critic,
+            player(
+                SRResNet(
+                    factor=FLAGS.factor,
+                    blocks=FLAGS.blocks,
+                    channels=FLAGS.channels,
+                    normalise=FLAGS.normalise,
+                    bicubic_skip=FLAGS.bicubic_skip,
+                    dtype=dtype,
+                ),
+                optax.join_schedules(
+                    [pretraining(), adversarial(FLAGS.learning_rate)], [FLAGS.pretrain_steps]
+                ),
+                FLAGS.crop // FLAGS.factor,
+                FLAGS.ema_halflife,
+            ),
+            player(
+                SRCritic(
+                    channels=FLAGS.critic_channels,
+                    dense=FLAGS.critic_dense,
+                    smooth=FLAGS.critic_smooth,
+                    normalise=FLAGS.critic_normalise,
+                    dtype=dtype,
+                ),
+                adversarial(FLAGS.critic_learning_rate),
+                FLAGS.crop,
+            ),
             losses.by_name(FLAGS.loss),
             adversarial_weight=FLAGS.adversarial_weight,
-            features=features,
+            features=vgg_features(FLAGS.vgg_weights) if FLAGS.vgg_weights else None,
         ),
         phases=(
             Phase("pretrain", ("generator",), "pretrain", stop=FLAGS.pretrain_steps),
@@ -170,20 +159,31 @@ def experiment() -> Experiment:
             Phase("generator", ("generator",), "generator", start=FLAGS.pretrain_steps),
         ),
         data=data,
-        evaluate=upscaling.figures(pairs, border=FLAGS.border),
-        preview=upscaling.comparison(pairs),
+        evaluate=upscaling.figures(lambda: pairs()[1], border=FLAGS.border),
+        preview=upscaling.comparison(lambda: pairs()[1]),
         sample=upscaling.upscale_file,
         best="psnr_rgb",
     )
 
 
-def halved(learning_rate: float, steps: int) -> optax.Schedule:
+def check_flags() -> None:
+    """Raises UserError for sizes that do not go together."""
+    if FLAGS.factor not in (2, 4, 8):
+        raise UserError(f"--factor={FLAGS.factor}: the generator enlarges 2, 4 or 8 times")
+    least = 16 if FLAGS.critic_smooth or FLAGS.vgg_weights else FLAGS.factor
+    if FLAGS.crop % least or FLAGS.crop < least:
+        raise UserError(f"--crop={FLAGS.crop} must be a multiple of {least} under these flags")
+    if FLAGS.loss == "wgan_gp":
+        raise UserError("--loss=wgan_gp needs a penalty, which this system has none of; use wgan")
+
+
+def pretraining() -> optax.Schedule:
+    """A cosine down to `--pretrain_decay` of the learning rate."""
+    steps = max(FLAGS.pretrain_steps, 1)
+    return optax.cosine_decay_schedule(FLAGS.pretrain_learning_rate, steps, FLAGS.pretrain_decay)
+
+
+def adversarial(learning_rate: float) -> optax.Schedule:
     """The paper's: constant, and a tenth of it in the second half of the adversarial phase."""
-    return optax.piecewise_constant_schedule(learning_rate, {steps // 2: 0.1})
-
-
-def load_features(path: str):
-    """phi_{5,4} of the paper: VGG-19's features after the last convolution's activation."""
-    module, params, _ = load_vgg19(path)
-    network = Network(module, params, {}, train=False)
-    return lambda pictures: jax.nn.relu(network(pictures))
+    half = (FLAGS.steps - FLAGS.pretrain_steps) // 2
+    return optax.piecewise_constant_schedule(learning_rate, {half: 0.1})

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import jax
 from absl import flags
@@ -16,19 +16,12 @@ import jaxgan.flags  # noqa: F401 - defines the flags whose defaults an experime
 from jaxgan.data.prepared import is_prepared
 from jaxgan.errors import UserError, did_you_mean
 from jaxgan.game import Phase, System
+from jaxgan.media import Exhibit
 from jaxgan.state import Network
 
 FLAGS = flags.FLAGS
 
 Networks = dict[str, Network]
-
-
-class Exhibit(Protocol):
-    """What a person looks at or listens to: anything in `media` that can save itself."""
-
-    def save(self, path: Path) -> Path:
-        """Writes a file at `path`, completed by the right suffix, and returns where."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,20 +145,25 @@ def load(path: Path, name: str | None = None) -> Loaded:
     return Loaded(module, name, path)
 
 
-def settle_scale(loaded: Loaded) -> tuple[str, str]:
+def settle_scale(loaded: Loaded, before: str | None = None) -> tuple[str, str]:
     """Decides between small and full, and gives small's sizes to the flags nobody typed.
 
     An experiment's `SMALL` holds the flags that are other at small scale.
+
+    Args:
+      loaded: the experiment's file; its flags must be parsed.
+      before: the scale of the run that is to go on, if there is one: it stays unless one is typed.
 
     Returns:
       "small" or "full", and the reason in words.
     """
     small = getattr(loaded.module, "SMALL", None)
-    typed_data = FLAGS["data"].present
     if small is None:
         return "full", "the experiment has one scale"
     scale, reason = FLAGS.scale, "as asked"
-    if scale == "auto" and typed_data and FLAGS.data != "sample":
+    if scale == "auto" and before is not None:
+        scale, reason = before, "as the run was begun"
+    elif scale == "auto" and own_pictures(FLAGS.data):
         accelerated = jax.default_backend() != "cpu"
         scale = "full" if accelerated else "small"
         reason = f"the devices are {jax.default_backend()}s"
@@ -178,6 +176,11 @@ def settle_scale(loaded: Loaded) -> tuple[str, str]:
             if not FLAGS[flag].present:
                 FLAGS[flag].value = value
     return scale, reason
+
+
+def own_pictures(data: str) -> bool:
+    """Whether `--data` names a folder or a zip, and no data set."""
+    return data.startswith(("folder:", "zip:")) or Path(data).expanduser().exists()
 
 
 def build(loaded: Loaded) -> Experiment:

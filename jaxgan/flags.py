@@ -1,4 +1,4 @@
-"""The flags of the engine. Experiments change their defaults; only they and `main.py` read them."""
+"""The flags of the engine. Experiments change their defaults; library code never reads them."""
 
 from absl import flags
 

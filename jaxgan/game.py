@@ -128,14 +128,17 @@ def rounds(active: Sequence[Phase]) -> int:
     return max((phase.repeats for phase in active), default=0)
 
 
-def distinct_steps(phases: Sequence[Phase], steps: int) -> list[tuple[Phase, ...]]:
-    """Every set of phases that plays together within `steps` steps, in order of first use."""
-    edges = {0, steps, *(p.start for p in phases), *(p.stop for p in phases if p.stop is not None)}
-    ordered = sorted(edge for edge in edges if 0 <= edge <= steps)
+def distinct_steps(
+    phases: Sequence[Phase], steps: int, *, first: int = 0
+) -> list[tuple[Phase, ...]]:
+    """Every set of phases that plays together from step `first` up to `steps`, by first use."""
+    stops = (phase.stop for phase in phases if phase.stop is not None)
+    edges = {first, steps, *(phase.start for phase in phases), *stops}
+    ordered = sorted(edge for edge in edges if first <= edge <= steps)
     found: dict[tuple[Phase, ...], None] = {}
-    for first, last in itertools.pairwise(ordered):
-        cycle = math.lcm(*(p.every for p in phases if p.start <= first)) if phases else 1
-        for step in range(first, min(last, first + cycle)):
+    for begin, end in itertools.pairwise(ordered):
+        cycle = math.lcm(*(phase.every for phase in phases if phase.start <= begin))
+        for step in range(begin, min(end, begin + cycle)):
             found[active_phases(phases, step)] = None
     return list(found)
 

@@ -6,7 +6,6 @@ differ, or that hold no floats, raise ValueError.
 """
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, did_you_mean
 
 NAMES = ("bce", "lsgan", "wgan", "wgan_gp", "hinge", "relativistic")
 
@@ -168,9 +167,7 @@ def by_name(name: str, label_smoothing: float = 0.0) -> AdversarialLoss:
     labels to smooth.
     """
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"take one of {', '.join(NAMES)}"
-        raise UserError(f"there is no loss named {name!r}: {hint}")
+        raise UserError(f"--loss={name}, {did_you_mean(name, NAMES)}")
     if name == "bce":
         return bce(label_smoothing)
     if label_smoothing:

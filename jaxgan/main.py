@@ -1,7 +1,8 @@
 """The command, `python -m jaxgan.main --experiment=NAME`: from flags to a run or its samples.
 
 Exit codes: 0 all done; 2 a mistake, said in one line; 75 stopped by a signal and saved, the same
-command goes on (75 is the system's "try again later", so schedulers restart it).
+command goes on (75 is the system's "try again later", so schedulers restart it); 130 interrupted
+where there was nothing to save.
 """
 
 import datetime
@@ -19,26 +20,28 @@ from absl import flags
 import jaxgan
 from jaxgan import compilation_cache, parallel, run_directory, trained
 from jaxgan import experiment as experiments
+from jaxgan.compiling import abstract_state
 from jaxgan.errors import UserError
 from jaxgan.flags import PER_COMMAND
 from jaxgan.state import count_parameters
 from jaxgan.step import Rules
-from jaxgan.train import Settings, abstract_state, check, train
+from jaxgan.train import Settings, check, train
 
 FLAGS = flags.FLAGS
 
-DONE, MISTAKE, STOPPED = 0, 2, 75
+DONE, MISTAKE, STOPPED, INTERRUPTED = 0, 2, 75, 130
 
 
 def typed(argv: Sequence[str], name: str) -> str | None:
     """The value of a flag before flags are parsed: the experiment's file defines some of them."""
+    found = None
     for word, following in zip(argv, [*argv[1:], ""], strict=True):
         stripped = word.lstrip("-")
         if word.startswith("-") and stripped == name:
-            return following
+            found = following
         if word.startswith("-") and stripped.startswith(f"{name}="):
-            return stripped.partition("=")[2]
-    return None
+            found = stripped.partition("=")[2]
+    return found
 
 
 def asks(argv: Sequence[str], *names: str) -> bool:
@@ -77,20 +80,23 @@ def help_text(loaded: experiments.Loaded | None) -> str:
 
 
 def load_experiment(argv: Sequence[str]) -> tuple[experiments.Loaded | None, dict[str, Any]]:
-    """Runs the experiment's file; for eval and sample, the copy in the run's directory.
+    """Runs the experiment's file, or the copy in the directory of a run that is to be used.
 
     Returns:
-      The file, or None where none is named, and the flags that the run was trained with.
+      The file, or None where none is named, and the flags of the run whose copy it is.
     """
     name, run_dir = typed(argv, "experiment"), typed(argv, "run_dir")
-    if typed(argv, "mode") not in ("eval", "sample"):
-        return (experiments.load(experiments.find(name)) if name else None), {}
-    if run_dir is None and name is None:
+    uses_run = typed(argv, "mode") in ("eval", "sample")
+    if uses_run and run_dir is None and name is None:
         raise UserError("say which run: --run_dir=DIRECTORY (or --experiment=NAME)")
+    if not uses_run and (name is not None or run_dir is None):
+        return (experiments.load(experiments.find(name)) if name else None), {}
     directory = Path(run_dir or Path("runs") / Path(str(name)).stem)
     config = run_directory.read_config(directory)
     if config is None:
-        raise UserError(f"--run_dir={directory} holds no run; train one first")
+        raise UserError(f"--run_dir={directory} holds no run; train one with --experiment=NAME")
+    if name is not None and Path(name).stem != config["experiment"]:
+        raise UserError(f"--run_dir={directory} holds a run of {config['experiment']}, not {name}")
     loaded = experiments.load(directory / run_directory.EXPERIMENT, config["experiment"])
     return loaded, config["flags"]
 
@@ -165,25 +171,23 @@ def command(argv: Sequence[str]) -> int:
     if loaded is None:
         raise UserError("say what to train: --experiment=NAME (--list shows them all)")
     prepare_machine()
-    if trained_with:
-        scale = trained_with["scale"]
-    else:
-        scale, reason = experiments.settle_scale(loaded)
+    run_dir = Path(FLAGS.run_dir or Path("runs") / loaded.name)
+    scale = trained_with.get("scale")
+    if scale is None:
+        old = run_directory.read_config(run_dir)
+        goes_on = old is not None and old["experiment"] == loaded.name
+        before = old["flags"].get("scale") if old and goes_on else None
+        scale, reason = experiments.settle_scale(loaded, before)
         print(f"{loaded.name}: {scale} scale ({reason})", flush=True)
     mesh = parallel.make_mesh()
     experiment = experiments.build(loaded)
-    run_dir = Path(FLAGS.run_dir or Path("runs") / loaded.name)
     if FLAGS.mode == "train":
-        chosen = settings(run_dir)
-        check(experiment, chosen, mesh)
-        data = experiment.data()
-        config = configuration(loaded, experiment, data, scale, mesh)
-        for note in run_directory.open_run(run_dir, config, loaded.path):
-            print(note, flush=True)
-        return DONE if train(experiment, data, chosen, mesh) else STOPPED
+        return train_command(loaded, experiment, scale, run_dir, mesh)
     step, networks = trained.restore(experiment, run_dir, mesh, FLAGS.checkpoint)
     if FLAGS.mode == "eval":
-        print(f"step {step}\n{trained.evaluate(experiment, run_dir, step, networks)}")
+        measured_on = {"data": FLAGS.data, "held_out": FLAGS.held_out}
+        figures = trained.evaluate(experiment, run_dir, step, networks, measured_on)
+        print(f"step {step}\n{figures}")
         return DONE
     if FLAGS.output is None:
         raise UserError("--mode=sample needs --output=FILE")
@@ -191,6 +195,35 @@ def command(argv: Sequence[str]) -> int:
     request = experiments.SampleRequest(source, Path(FLAGS.output), FLAGS.seed, FLAGS.count)
     print(trained.sample(experiment, networks, request))
     return DONE
+
+
+def train_command(
+    loaded: experiments.Loaded,
+    experiment: experiments.Experiment,
+    scale: str,
+    run_dir: Path,
+    mesh: jax.sharding.Mesh,
+) -> int:
+    """Begins a run or goes on with it; returns the exit code."""
+    chosen = settings(run_dir)
+    check(experiment, chosen, mesh)
+    for phase in experiment.phases:
+        if phase.start >= chosen.steps or phase.stop == phase.start:
+            print(f"note: phase {phase.name!r} does not play in these {chosen.steps} steps")
+    data = experiment.data()
+    for part in (data.description, data.description.get("held_out") or {}):
+        if skipped := part.get("skipped"):
+            names = ", ".join(map(str, skipped))
+            print(f"left out {len(skipped)} pictures that cannot be read: {names}")
+    config = configuration(loaded, experiment, data, scale, mesh)
+    with run_directory.locked(run_dir):
+        for note in run_directory.check_run(run_dir, config, loaded.path):
+            print(note, flush=True)
+
+        def begin() -> None:
+            run_directory.record_run(run_dir, config, loaded.path)
+
+        return DONE if train(experiment, data, chosen, mesh, begin) else STOPPED
 
 
 def settings(run_dir: Path) -> Settings:
@@ -220,6 +253,9 @@ def run() -> None:
     except UserError as error:
         print(f"jaxgan: {error}", file=sys.stderr)
         code = MISTAKE
+    except KeyboardInterrupt:
+        print("jaxgan: interrupted; what is saved is as it was", file=sys.stderr)
+        code = INTERRUPTED
     sys.exit(code)
 
 

@@ -77,7 +77,7 @@ def move(
 
     def loss(own: dict[str, PyTree], fake: PyTree) -> tuple[jax.Array, Outcome]:
         networks = playing_networks(system.players, _with_params(players, own))
-        turn = Turn(networks, batch, fake, memory, fold(key, phase.name), step)
+        turn = Turn(networks, batch, fake, memory, fold(key, "phase", phase.name), step)
         outcome = system.losses[phase.loss](turn)
         return phase.gain * outcome.loss, outcome
 
@@ -99,7 +99,7 @@ def move(
         variables,
         memory if outcome.memory is None else outcome.memory,
         outcome.loss,
-        dict(outcome.metrics),
+        {name: jnp.asarray(value, jnp.float32) for name, value in outcome.metrics.items()},
     )
 
 
@@ -158,27 +158,25 @@ def move_in_parts(
     return Moved(gradients, variables, memory, loss, metrics)
 
 
-def update_player(
-    spec: PlayerSpec,
-    player: Player,
-    gradients: PyTree,
-    variables: PyTree,
-    step: jax.Array,
-    batch_size: int,
-) -> Player:
-    """One optimiser step of one player, then its projection and its moving average."""
+def update_player(spec: PlayerSpec, player: Player, gradients: PyTree, variables: PyTree) -> Player:
+    """One optimiser step of one player, and its projection."""
     # optax raises a float to the integer count of updates, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
         updates, opt_state = spec.optimiser.update(gradients, player.opt_state, player.params)
     params = optax.apply_updates(player.params, updates)
     if spec.project is not None:
         params = spec.project(params)
-    ema = player.ema
-    if spec.ema_halflife is not None:
-        seen = (step + 1).astype(jnp.float32) * batch_size
-        halflife = jnp.minimum(spec.ema_halflife, EMA_RAMPUP * seen)
-        ema = optax.incremental_update(params, ema, 1 - 0.5 ** (batch_size / halflife))
-    return Player(params, variables, opt_state, ema)
+    return player.replace(params=params, variables=variables, opt_state=opt_state)
+
+
+def average_player(spec: PlayerSpec, player: Player, step: jax.Array, batch_size: int) -> Player:
+    """Moves a player's average towards its parameters, by one step's worth of images."""
+    if spec.ema_halflife is None:
+        return player
+    seen = (step + 1).astype(jnp.float32) * batch_size
+    halflife = jnp.minimum(spec.ema_halflife, EMA_RAMPUP * seen)
+    rate = 1 - 0.5 ** (batch_size / halflife)
+    return player.replace(ema=optax.incremental_update(player.params, player.ema, rate))
 
 
 def _with_params(players: Mapping[str, Player], params: Mapping[str, PyTree]) -> dict[str, Player]:

@@ -1,9 +1,9 @@
 """What identifies a run on disk: its directory, its configuration, a copy of its experiment."""
 
+import contextlib
+import fcntl
 import json
-import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,56 +12,72 @@ from jaxgan.flags import FIXED
 
 CONFIG = "config.json"
 EXPERIMENT = "experiment.py"
+LOCK = ".lock"
+# What a run that was killed while it began may have left.
+BEGINNINGS = {LOCK, EXPERIMENT, f"{CONFIG}.new", f"{EXPERIMENT}.new", "checkpoints"}
 
 
 def read_config(run_dir: Path) -> dict[str, Any] | None:
     """The configuration of the run in a directory, or None where there is no run."""
     try:
-        return json.loads((run_dir / CONFIG).read_text())
+        config = json.loads((run_dir / CONFIG).read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{run_dir / CONFIG} is not JSON ({error}); restore or remove it") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{run_dir / CONFIG} cannot be read ({error}); restore it") from None
+    if not isinstance(config, dict) or not {"experiment", "flags", "started"} <= config.keys():
+        raise UserError(f"{run_dir / CONFIG} is not of a run; choose another --run_dir")
+    return config
 
 
-def open_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -> list[str]:
-    """Makes a new run's directory, or checks that an old one can go on as `config` says.
+@contextlib.contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """Makes the directory if need be and keeps other runs out of it, until closed or killed.
 
-    Args:
-      run_dir: the run's directory.
-      config: the configuration to run with; its `flags` are compared with those of the run.
-      experiment_file: copied into a new run's directory.
+    Raises:
+      UserError: it cannot be written, holds something that is no run, or a run is under way in it.
+    """
+    try:
+        if run_dir.is_dir() and read_config(run_dir) is None:
+            strange = sorted({path.name for path in run_dir.iterdir()} - BEGINNINGS)
+            if strange:
+                raise UserError(
+                    f"--run_dir={run_dir} is not empty and holds no run ({strange[0]} is there); "
+                    "choose another directory"
+                )
+        run_dir.mkdir(parents=True, exist_ok=True)
+        file = (run_dir / LOCK).open("w")
+    except OSError as error:
+        raise unwritable(run_dir, error) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"--run_dir={run_dir}: a run is under way there; wait for it, or choose another"
+            ) from None
+        yield
+
+
+def check_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -> list[str]:
+    """Checks that the run in a directory can go on as `config` says. Writes nothing.
 
     Returns:
       What differs from the run as it was begun and is honoured, a sentence each.
 
     Raises:
-      UserError: the directory cannot be written, holds something else, or holds a run that cannot
-        go on under these flags. Nothing has been written then.
+      UserError: it is the run of another experiment, or cannot go on under these flags.
     """
     old = read_config(run_dir)
-    try:
-        if old is None:
-            if run_dir.is_dir() and any(run_dir.iterdir()):
-                raise UserError(
-                    f"--run_dir={run_dir} is not empty and holds no run; choose another directory"
-                )
-            run_dir.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(experiment_file, run_dir / EXPERIMENT)
-            write_config(run_dir, config)
-            return []
-        if not os.access(run_dir, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(
-            f"--run_dir={run_dir} cannot be written ({reason}); choose another directory"
-        ) from None
+    if old is None:
+        return []
     if old["experiment"] != config["experiment"]:
         raise UserError(
             f"--run_dir={run_dir} holds a run of {old['experiment']}, not of "
             f"{config['experiment']}; choose another directory"
         )
+    if not any((run_dir / "checkpoints").glob("[0-9]*")):
+        return []
     changed = changed_flags(old["flags"], config["flags"])
     fixed = [change for flag, change in changed.items() if flag in FIXED]
     if fixed:
@@ -70,11 +86,37 @@ def open_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) ->
             "go back to the first value, or begin a new run with another --run_dir"
         )
     notes = [f"goes on with {change}" for change in changed.values()]
-    if (run_dir / EXPERIMENT).read_bytes() != experiment_file.read_bytes():
+    kept = run_dir / EXPERIMENT
+    if kept.exists() and kept.read_bytes() != experiment_file.read_bytes():
         notes.append(f"{experiment_file.name} has changed since the run began")
-        shutil.copyfile(experiment_file, run_dir / EXPERIMENT)
-    write_config(run_dir, {**config, "started": old["started"]})
     return notes
+
+
+def record_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -> None:
+    """Writes what it takes to rebuild the run: the experiment's file, then the configuration.
+
+    Raises:
+      UserError: the directory cannot be written.
+    """
+    old = read_config(run_dir)
+    text = json.dumps({**config, "started": (old or config)["started"]}, indent=2) + "\n"
+    try:
+        source = experiment_file.read_bytes()
+        for name, content in ((EXPERIMENT, source), (CONFIG, text.encode())):
+            # In one piece: a reader sees the old file or the new one.
+            temporary = run_dir / f"{name}.new"
+            temporary.write_bytes(content)
+            temporary.replace(run_dir / name)
+    except OSError as error:
+        raise unwritable(run_dir, error) from None
+
+
+def unwritable(run_dir: Path, error: OSError) -> UserError:
+    """The message about a directory that cannot be written."""
+    reason = error.strerror or str(error)
+    return UserError(
+        f"--run_dir={run_dir} cannot be written ({reason}); make room or choose another directory"
+    )
 
 
 def changed_flags(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
@@ -84,10 +126,3 @@ def changed_flags(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, s
         for flag in sorted({*old, *new})
         if old.get(flag) != new.get(flag)
     }
-
-
-def write_config(run_dir: Path, config: Mapping[str, Any]) -> None:
-    """Writes the configuration in one piece: a reader sees the old one or the new one."""
-    temporary = run_dir / f"{CONFIG}.new"
-    temporary.write_text(json.dumps(config, indent=2) + "\n")
-    temporary.replace(run_dir / CONFIG)

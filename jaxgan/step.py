@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.game import Batch, Phase, System, rounds
-from jaxgan.moves import Drawn, draw, move, move_in_parts, update_player
+from jaxgan.moves import Drawn, average_player, draw, move, move_in_parts, update_player
 from jaxgan.state import Player, PyTree, TrainState, fold
 
 Players = dict[str, Player]
@@ -28,7 +28,8 @@ class Rules:
       share_fake: phases of one step reuse a forward pass of the generator while its parameters have
         not moved.
       accumulate: a batch is worked through in this many equal parts, their gradients averaged; for
-        memory. The parts draw fakes of their own, so nothing is shared then.
+        device memory. The parts draw fakes of their own, so nothing is shared then, and a system
+        whose own memory has the size of a batch cannot be played so.
     """
 
     batch_size: int
@@ -65,7 +66,7 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
     Returns:
       A pure function `(state, batches) -> (state, metrics)`. `batches` holds `rounds(active)`
       batches: a phase of n repeats reads the last n, so the last round is everyone's. Metrics are
-      float32 scalars: `PHASE_loss`, `PLAYER_grad_norm`, `skipped`, and what the losses report. If
+      float32 scalars: `PHASE_loss`, `PHASE_grad_norm`, `skipped`, and what the losses report. If
       any loss or gradient is not finite the whole state stays as it was, but for the step number
       and the count of skipped steps.
     """
@@ -86,13 +87,22 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
             if phase.repeats > 1:
                 now = play_early_rounds(table, phase, now, batches[first : count - 1], first, key)
             now, reported = play(table, phase, now, last, drawn, last_key)
+            if twice := metrics.keys() & reported.keys():
+                raise ValueError(f"two phases of one step report {sorted(twice)}: rename one")
             metrics |= reported
+        moved = {name for phase in active for name in phase.players}
+        players = {
+            name: average_player(system.players[name], player, state.step, rules.batch_size)
+            if name in moved
+            else player
+            for name, player in now.players.items()
+        }
         keep = partial(jnp.where, now.finite)
         skipped = state.skipped + jnp.where(now.finite, 0, 1).astype(jnp.int32)
         after = TrainState(
             step=state.step + 1,
             key=state.key,
-            players=jax.tree.map(keep, now.players, dict(state.players)),
+            players=jax.tree.map(keep, players, dict(state.players)),
             memory=jax.tree.map(keep, now.memory, state.memory),
             skipped=skipped,
         )
@@ -132,20 +142,11 @@ def play(
             made = draw(system, seen, batch, fold(draw_key, "generate"))
             drawn.append(made)
         moved = move(system, phase, seen, now.memory, batch, made, key, table.step)
-    finite = now.finite & jnp.isfinite(moved.loss)
-    metrics = {f"{phase.name}_loss": moved.loss, **moved.metrics}
+    norm = optax.tree.norm(moved.gradients)
+    finite = now.finite & jnp.isfinite(moved.loss) & jnp.isfinite(norm)
     for name, gradients in moved.gradients.items():
-        norm = optax.tree.norm(gradients)
-        finite &= jnp.isfinite(norm)
-        metrics[f"{name}_grad_norm"] = norm
-        own[name] = update_player(
-            system.players[name],
-            own[name],
-            gradients,
-            moved.variables[name],
-            table.step,
-            rules.batch_size,
-        )
+        own[name] = update_player(system.players[name], own[name], gradients, moved.variables[name])
+    metrics = {f"{phase.name}_loss": moved.loss, f"{phase.name}_grad_norm": norm, **moved.metrics}
     return Played({**now.players, **own}, moved.memory, finite), metrics
 
 

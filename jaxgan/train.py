@@ -4,25 +4,26 @@ import contextlib
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 import jaxgan
 from jaxgan import parallel, report
 from jaxgan.checkpoints import Checkpoints
-from jaxgan.console import human_bytes, human_count, table
+from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, describe, new_state
 from jaxgan.data.pipeline import make_batches
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
-from jaxgan.game import Phase, active_phases, distinct_steps, rounds, validate
-from jaxgan.state import TrainState, count_parameters, create_state, trained_networks
-from jaxgan.step import Rules, make_step
+from jaxgan.game import active_phases, distinct_steps, rounds, validate
+from jaxgan.state import TrainState, trained_networks
+from jaxgan.step import Rules
 from jaxgan.telemetry import Telemetry
+
+# A run whose losses or gradients have not been finite for so many steps will not recover.
+PATIENCE = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,28 +41,6 @@ class Settings:
     keep: int
 
 
-def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh, *, fsdp: bool) -> TrainState:
-    """The state's shapes, dtypes and shardings; nothing is computed."""
-    system = experiment.system
-    shapes = jax.eval_shape(lambda: create_state(system.players, system.memory, jax.random.key(0)))
-    shardings = parallel.state_sharding(shapes, mesh, fsdp=fsdp)
-    return jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        shapes,
-        shardings,
-    )
-
-
-def new_state(experiment: Experiment, abstract: TrainState, seed: int) -> TrainState:
-    """The state before step 1, made where it will lie."""
-    system = experiment.system
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
-    create = jax.jit(
-        lambda key: create_state(system.players, system.memory, key), out_shardings=shardings
-    )
-    return create(jax.random.key(seed))
-
-
 def open_checkpoints(experiment: Experiment, run_dir: Path, **options: Any) -> Checkpoints:
     """The run's checkpoints; the best one is kept if the experiment says what best means."""
     return Checkpoints(
@@ -69,65 +48,6 @@ def open_checkpoints(experiment: Experiment, run_dir: Path, **options: Any) -> C
         best_metric=experiment.best and f"eval/{experiment.best}",
         best_mode=experiment.best_mode,
         **options,
-    )
-
-
-def abstract_batch(data: Data, mesh: jax.sharding.Mesh, batch_size: int) -> dict[str, Any]:
-    """The shapes and dtypes of a batch, from loading a single row: bad data shows up here."""
-    row = data.load(np.zeros(1, np.int64), np.zeros(1, np.uint64))
-    sharding = parallel.batch_sharding(mesh)
-    return {
-        name: jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
-        for name, leaf in row.items()
-    }
-
-
-def compile_steps(
-    experiment: Experiment,
-    rules: Rules,
-    actives: Sequence[tuple[Phase, ...]],
-    abstract: TrainState,
-    batch: Mapping[str, Any],
-) -> dict[tuple[Phase, ...], Any]:
-    """Compiles the step of every set of phases, ahead of time and side by side."""
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
-    replicated = jax.sharding.NamedSharding(shardings.step.mesh, jax.sharding.PartitionSpec())
-    lowered = [
-        jax.jit(
-            make_step(experiment.system, active, rules),
-            donate_argnums=0,
-            out_shardings=(shardings, replicated),
-        ).lower(abstract, [dict(batch)] * rounds(active))
-        for active in actives
-    ]
-    with ThreadPoolExecutor() as pool:
-        compiled = pool.map(lambda step: step.compile(), lowered)
-    return dict(zip(actives, compiled, strict=True))
-
-
-def describe(abstract: TrainState, compiled: Mapping[tuple[Phase, ...], Any]) -> str:
-    """Tables of the players and of the compiled steps: parameters, memory, FLOPs."""
-    players = [
-        (name, human_count(count_parameters(player.params)), "no" if player.ema is None else "yes")
-        for name, player in abstract.players.items()
-    ]
-    steps = []
-    for active, executable in compiled.items():
-        memory = executable.memory_analysis()
-        costs = executable.cost_analysis() or {}
-        total = memory.argument_size_in_bytes + memory.temp_size_in_bytes
-        steps.append(
-            (
-                " + ".join(phase.name for phase in active),
-                human_count(costs.get("flops", float("nan"))),
-                human_bytes(total),
-            )
-        )
-    return "\n\n".join(
-        [
-            table(("player", "parameters", "moving average"), players),
-            table(("step", "FLOPs", "memory on a device"), steps),
-        ]
     )
 
 
@@ -167,8 +87,48 @@ def check(experiment: Experiment, settings: Settings, mesh: jax.sharding.Mesh) -
         )
 
 
-def train(experiment: Experiment, data: Data, settings: Settings, mesh: jax.sharding.Mesh) -> bool:
+@dataclasses.dataclass
+class Progress:
+    """Notices that a run has stopped learning, from its count of skipped steps.
+
+    Attributes:
+      learned: the last step at which some step since the note before was not skipped.
+      noted: the step of the last note.
+      skipped: the count of skipped steps then.
+    """
+
+    learned: int
+    noted: int
+    skipped: float
+
+    def note(self, step: int, skipped: float, *, patience: int = PATIENCE) -> None:
+        """Raises UserError if nothing was learned for so many steps."""
+        if skipped - self.skipped < step - self.noted:
+            self.learned = step
+        self.noted, self.skipped = step, skipped
+        if step - self.learned >= patience:
+            raise UserError(
+                f"the losses or gradients of the steps from {self.learned} to {step} were not "
+                "finite and all of them were skipped; lower the learning rate or the penalty, and "
+                "go on from the last checkpoint with the same command"
+            )
+
+
+def train(
+    experiment: Experiment,
+    data: Data,
+    settings: Settings,
+    mesh: jax.sharding.Mesh,
+    begin: Callable[[], None],
+) -> bool:
     """Trains an experiment to its last step, from its newest checkpoint if it has one.
+
+    Args:
+      experiment: what to train.
+      data: what `experiment.data()` returned.
+      settings: how to carry it out.
+      mesh: the devices.
+      begin: called once it is sure that the run can go on as asked; writes its record.
 
     Returns:
       Whether the last step was reached; False if a signal stopped the run, which is saved then.
@@ -184,10 +144,16 @@ def train(experiment: Experiment, data: Data, settings: Settings, mesh: jax.shar
         stopped = closing.enter_context(stop_signals())
         checkpoints = open_checkpoints(experiment, settings.run_dir, keep=settings.keep)
         closing.callback(checkpoints.close)
-        restored = None
+        batches = make_batches(
+            data.load, data.size, batch_size=rules.batch_size, seed=settings.seed, mesh=mesh
+        )
+        closing.callback(batches.close)
+        first, restored = 0, None
         if checkpoints.latest_step() is not None:
             restored = checkpoints.restore(abstract)
-        first = 0 if restored is None else restored.step
+            first = restored.step
+            batches.set_state(restored.position["data"])
+        begin()
         telemetry = Telemetry(
             settings.run_dir,
             total_steps=settings.steps,
@@ -197,36 +163,33 @@ def train(experiment: Experiment, data: Data, settings: Settings, mesh: jax.shar
             primary=jax.process_index() == 0,
         )
         closing.callback(telemetry.close)
-        batches = make_batches(
-            data.load, data.size, batch_size=rules.batch_size, seed=settings.seed, mesh=mesh
-        )
-        closing.callback(batches.close)
+        if restored is not None:
+            for sentence in restored.skipped:
+                telemetry.say(sentence)
+            telemetry.say(f"goes on from step {first}")
+        if first >= settings.steps:
+            telemetry.say(f"all {settings.steps} steps are done; --steps takes it further")
+            show_report(settings.run_dir, telemetry)
+            return True
         if restored is None:
             state = new_state(experiment, abstract, settings.seed)
         else:
             state = restored.state
-            batches.set_state(restored.position["data"])
-            for sentence in restored.skipped:
-                telemetry.say(sentence)
-            telemetry.say(f"goes on from step {first}")
-            if first >= settings.steps:
-                telemetry.say(f"all {settings.steps} steps are done; --steps takes it further")
-                return True
-            del restored
+        # A second reference would keep the first state alive through its donation.
+        del restored
 
-        ahead = distinct_steps(experiment.phases, settings.steps)
+        ahead = distinct_steps(experiment.phases, settings.steps, first=first)
         began = time.monotonic()
         compiled = compile_steps(experiment, rules, ahead, abstract, batch)
-        telemetry.say(describe(abstract, compiled))
+        telemetry.say(describe(abstract, compiled, rules.accumulate))
         telemetry.say(f"compiled in {time.monotonic() - began:.1f} s")
 
         # The order matters: measurements see the state that is saved, the data's position is taken
         # before the next batch is drawn, and nothing waits for the step that is under way.
-        step, metrics, previous = first, None, None
-        skipped_before = None
+        step, previous = first, None
+        progress = Progress(first, first, float(state.skipped))
         while True:
-            ended = step == settings.steps
-            stop = stopped()
+            ended, stop = step == settings.steps, stopped()
             resumed_here = step == first and first > 0
             figures = None
             if (step % settings.eval_every == 0 or ended) and not resumed_here:
@@ -245,24 +208,24 @@ def train(experiment: Experiment, data: Data, settings: Settings, mesh: jax.shar
             drawn = [next(batches) for _ in range(rounds(active))]
             waited = time.monotonic() - waiting
             state, metrics = compiled[active](state, drawn)
-            step += 1
             # The host stays one step ahead of the device, and no further: it must not pile up
             # batches, and a signal must find the run where it says it is.
             jax.block_until_ready(previous)
-            if step == first + 1:
+            if previous is None:
                 jax.block_until_ready(metrics)
                 telemetry.say(f"first step after {time.monotonic() - jaxgan.STARTED:.1f} s")
-            previous = metrics
+            elif step % settings.log_every == 0:
+                progress.note(step, float(previous["skipped"]))
+            step, previous = step + 1, metrics
             telemetry.train(step, metrics, wait_seconds=waited)
-            if step % settings.log_every == 0:
-                skipped_before = check_progress(step, skipped_before, metrics, settings.log_every)
 
         telemetry.flush()
-        checkpoints.wait()
-        if jax.process_index() == 0:
-            telemetry.say(f"report: {report.write_report(settings.run_dir)}")
+        show_report(settings.run_dir, telemetry)
+        if previous is not None and progress.learned == first:
+            progress.note(step, float(previous["skipped"]), patience=1)
         if stop and not ended:
-            telemetry.say(f"{stop}: saved at step {step}; the same command goes on from there")
+            where = f"saved at step {step}" if step else "before step 1, there was nothing to save"
+            telemetry.say(f"{stop}: {where}; the same command goes on from there")
         return ended
 
 
@@ -280,18 +243,11 @@ def measure(
         for name, exhibit in exhibits.items():
             path = exhibit.save(run_dir / "samples" / f"{name}_{step:08d}")
             telemetry.picture(step, name, path)
+        report.write_report(run_dir)
     return figures
 
 
-def check_progress(
-    step: int, before: jax.Array | None, metrics: Mapping[str, jax.Array], every: int
-) -> jax.Array:
-    """Ends a run that has stopped learning: UserError if every step of an interval was skipped."""
-    now = metrics["skipped"]
-    if before is not None and float(now) - float(before) >= every:
-        raise UserError(
-            f"step {step}: the losses or gradients of the last {every} steps were not finite and "
-            "all of them were skipped; lower the learning rate or the penalty, and go on from the "
-            "last checkpoint with the same command"
-        )
-    return now
+def show_report(run_dir: Path, telemetry: Telemetry) -> None:
+    """Writes the report with all that is logged, and says where it is."""
+    if jax.process_index() == 0:
+        telemetry.say(f"report: {report.write_report(run_dir)}")

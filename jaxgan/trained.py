@@ -1,22 +1,27 @@
 """Using a run: its networks from a checkpoint, its figures, its samples."""
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from jaxgan.checkpoints import Checkpoints
+from jaxgan.compiling import abstract_state
 from jaxgan.console import table
 from jaxgan.errors import UserError
 from jaxgan.experiment import Experiment, Networks, SampleRequest
-from jaxgan.state import trained_networks
-from jaxgan.train import abstract_state, open_checkpoints
+from jaxgan.run_directory import unwritable
+from jaxgan.state import Player, trained_networks
+from jaxgan.train import open_checkpoints
 
 
 def restore(
     experiment: Experiment, run_dir: Path, mesh: jax.sharding.Mesh, checkpoint: str
 ) -> tuple[int, Networks]:
-    """The networks of a run as sampling uses them.
+    """The networks of a run as sampling uses them; optimisers stay on the disk.
 
     Args:
       experiment: as the run was trained.
@@ -30,15 +35,23 @@ def restore(
     Raises:
       UserError: there is no such checkpoint.
     """
+    abstract = abstract_state(experiment, mesh, fsdp=False)
+    wanted = {
+        name: {"params": player.params, "variables": player.variables, "ema": player.ema}
+        for name, player in abstract.players.items()
+    }
     checkpoints = open_checkpoints(experiment, run_dir, read_only=True)
     try:
         step = choose(checkpoints, checkpoint)
-        restored = checkpoints.restore(abstract_state(experiment, mesh, fsdp=False), step)
+        restored = checkpoints.restore({"players": wanted}, step, partial=True)
     finally:
         checkpoints.close()
     for sentence in restored.skipped:
         print(sentence)
-    return restored.step, trained_networks(experiment.system.players, restored.state.players)
+    players = {
+        name: Player(opt_state=(), **parts) for name, parts in restored.state["players"].items()
+    }
+    return restored.step, trained_networks(experiment.system.players, players)
 
 
 def choose(checkpoints: Checkpoints, checkpoint: str) -> int | None:
@@ -56,13 +69,31 @@ def choose(checkpoints: Checkpoints, checkpoint: str) -> int | None:
     return step
 
 
-def evaluate(experiment: Experiment, run_dir: Path, step: int, networks: Networks) -> str:
-    """Measures a run and writes `eval_STEP.json` beside its configuration; returns a table."""
+def evaluate(
+    experiment: Experiment, run_dir: Path, step: int, networks: Networks, measured_on: Mapping
+) -> str:
+    """Measures a run; adds a row to `evaluations.jsonl` beside its configuration.
+
+    Args:
+      experiment: as the run was trained.
+      run_dir: the run's directory.
+      step: of the checkpoint.
+      networks: as `restore` returns them.
+      measured_on: what says which data the figures are of; goes into the row.
+
+    Returns:
+      A table of the figures.
+    """
     if experiment.evaluate is None:
         raise UserError("this experiment has no figures to measure; use --mode=sample")
     figures = experiment.evaluate(networks)
-    path = run_dir / f"eval_{step:08d}.json"
-    path.write_text(json.dumps({"step": step, **figures}, indent=2) + "\n")
+    row: dict[str, Any] = {"step": step, **measured_on}
+    row |= {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    try:
+        with (run_dir / "evaluations.jsonl").open("a") as rows:
+            rows.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise unwritable(run_dir, error) from None
     return table(("figure", "value"), [(name, f"{value:.4f}") for name, value in figures.items()])
 
 

@@ -55,7 +55,19 @@ def test_own_pictures_take_the_sizes_that_the_device_can_carry(settled, photos, 
     assert settled(f"--data=folder:{photos}") == "full"
 
 
+def test_typing_the_default_changes_nothing(settled, prepared):
+    assert settled("--data=div2k") == "full"
+
+
+def test_a_run_keeps_the_scale_it_was_begun_at(prepared):
+    with flagsaver.flagsaver():
+        loaded, _ = main.parse(["jaxgan", "--experiment=srgan_div2k"])
+        assert experiments.settle_scale(loaded, "small")[0] == "small"
+        assert FLAGS.data == "sample" and FLAGS.blocks < 16
+
+
 def test_a_typed_flag_is_found_before_flags_are_parsed():
     assert main.typed(["--run_dir=a=b", "-mode", "eval"], "run_dir") == "a=b"
     assert main.typed(["--run_dir=a", "-mode", "eval"], "mode") == "eval"
+    assert main.typed(["--run_dir=a", "--run_dir=b"], "run_dir") == "b"
     assert main.typed(["--run_dirs=a"], "run_dir") is None

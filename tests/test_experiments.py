@@ -25,7 +25,7 @@ def test_every_experiment_trains_goes_on_and_measures(name, command, tiny_flags,
     assert steps == [1, 2, 3, 4]
     code, out, _ = command("--mode=eval", f"--run_dir={run_dir}")
     assert code == 0 and "step 4" in out
-    assert json.loads((run_dir / "eval_00000004.json").read_text())["step"] == 4
+    assert json.loads((run_dir / "evaluations.jsonl").read_text())["step"] == 4
 
 
 @pytest.mark.parametrize("name", experiments.available())

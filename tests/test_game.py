@@ -35,6 +35,11 @@ def test_distinct_steps_are_all_that_occur_and_no_more():
     assert found == sorted(found, key=occurring.index)
 
 
+def test_a_run_that_goes_on_needs_only_what_is_ahead():
+    phases = (phase("pretrain", stop=10), phase("critic", start=10))
+    assert distinct_steps(phases, 20, first=10) == [(phases[1],)]
+
+
 def test_rounds_are_those_of_the_phase_with_most_repeats():
     assert rounds((phase(repeats=5), phase())) == 5
 

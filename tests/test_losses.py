@@ -187,12 +187,12 @@ def test_by_name_keeps_the_name_and_smoothing():
     [("wgangp", "'wgan_gp'"), ("hinges", "'hinge'"), ("relativstic", "'relativistic'")],
 )
 def test_a_typo_gets_a_suggestion(name, hint):
-    with pytest.raises(UserError, match=f"did you mean {hint}"):
+    with pytest.raises(UserError, match=f"did you mean .*{hint}"):
         losses.by_name(name)
 
 
 def test_an_unknown_name_gets_the_list():
-    with pytest.raises(UserError, match="take one of bce, lsgan"):
+    with pytest.raises(UserError, match="known are: bce, hinge"):
         losses.by_name("xyzzy")
 
 

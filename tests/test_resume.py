@@ -17,7 +17,7 @@ from absl.testing import flagsaver
 from jaxgan import experiment as experiments
 from jaxgan import main, parallel
 from jaxgan.checkpoints import Checkpoints
-from jaxgan.train import abstract_state
+from jaxgan.compiling import abstract_state
 
 STEPS = 60
 FLAGS = {"steps": STEPS, "pretrain_steps": 20, "normalise": True}
@@ -217,7 +217,7 @@ def test_losses_are_the_same_on_1_2_and_8_devices(photos):
 import jax, numpy as np, sys
 jax.config.update("jax_num_cpu_devices", 8)
 from absl import flags
-from jaxgan import experiment as experiments, parallel, compilation_cache, train
+from jaxgan import experiment as experiments, parallel, compilation_cache, compiling
 from jaxgan.data.pipeline import make_batches
 from jaxgan.game import active_phases
 from jaxgan.step import Rules
@@ -229,11 +229,11 @@ data = experiment.data()
 found = []
 for count in (1, 2, 8):
     mesh = parallel.make_mesh(jax.devices()[:count])
-    abstract = train.abstract_state(experiment, mesh, fsdp=False)
-    state = train.new_state(experiment, abstract, 0)
-    batch = train.abstract_batch(data, mesh, 8)
+    abstract = compiling.abstract_state(experiment, mesh, fsdp=False)
+    state = compiling.new_state(experiment, abstract, 0)
+    batch = compiling.abstract_batch(data, mesh, 8)
     actives = [active_phases(experiment.phases, step) for step in (0, 2)]
-    steps = train.compile_steps(experiment, Rules(8), actives, abstract, batch)
+    steps = compiling.compile_steps(experiment, Rules(8), actives, abstract, batch)
     batches = make_batches(data.load, data.size, batch_size=8, seed=0, mesh=mesh)
     losses = []
     for step in range(4):

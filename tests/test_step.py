@@ -364,6 +364,38 @@ def test_one_device_and_two_give_the_same_numbers(fsdp, monkeypatch):
     close(*results, rtol=1e-5)
 
 
+def test_the_average_moves_once_a_step_however_often_the_player_does():
+    system = game(ema_halflife=1000.0)
+    state = start(system).replace(step=jnp.asarray(10_000, jnp.int32))
+    after, _ = take(system, (dataclasses.replace(GENERATOR, repeats=3),), state)
+    keep = 0.5 ** (BATCH / 1000.0)
+    generator = after.players["generator"]
+    expected = jax.tree.map(
+        lambda old, new: keep * old + (1 - keep) * new,
+        state.players["generator"].ema,
+        generator.params,
+    )
+    close(generator.ema, expected)
+
+
+def test_two_phases_cannot_report_under_one_name():
+    system = game()
+    phases = (CRITIC, dataclasses.replace(CRITIC, name="again"))
+    with pytest.raises(ValueError, match="critic_fake"):
+        take(system, phases, start(system))
+
+
+def test_accumulation_goes_with_repeats():
+    system = game()
+    state = start(system)
+    phases = (dataclasses.replace(CRITIC, repeats=2), GENERATOR)
+    after, metrics = take(system, phases, state, accumulate=2)
+    assert int(after.skipped) == 0 and np.isfinite(metrics["critic_loss"])
+    for name in ("critic", "generator"):
+        with pytest.raises(AssertionError):
+            equal(after.players[name].params, state.players[name].params)
+
+
 def test_spoilt_parts_of_a_batch_are_noticed():
     system = regression()
     state = start(system)

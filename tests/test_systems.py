@@ -105,5 +105,7 @@ def test_pictures_in_bytes_become_floats_and_floats_stay():
     system = adversarial(spec(MLP((3,)), 2), spec(MLP((1,)), 3), losses.bce(), latent_size=2)
     prepared = system.prepare({"real": jnp.asarray([[0, 255, 51]], jnp.uint8)}, None)
     np.testing.assert_allclose(prepared["real"], [[-1, 1, -0.6]], atol=1e-6)
+    labels = jnp.asarray([3, 200], jnp.int32)
+    assert system.prepare({"label": labels}, None)["label"] is labels
     floats = jnp.asarray([[0.1, 7.0, -2.0]])
     assert system.prepare({"real": floats}, None)["real"] is floats

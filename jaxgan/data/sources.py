@@ -112,6 +112,34 @@ def open_train_and_held_out(
     return _under(train, top, "train"), _under(train, top, held_out_folder)
 
 
+def open_held_out(
+    data: str,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    skip_broken: bool = False,
+    memory_limit: int | None = None,
+) -> Source:
+    """Opens `data` to judge by: all of a folder or a zip, the held-out part of anything else.
+
+    Args and raises: as `open_source`, and UserError where a TFDS set has no held-out split.
+    """
+    kind, where = _parse(data, data_dir)
+    split = {"sample": "validation"}.get(kind, "train")
+    if kind == "tfds":
+        splits = prepared.splits(where, data_dir)
+        found = next((name for name in _HELD_OUT_NAMES if name in splits), None)
+        if found is None:
+            raise UserError(f"--held_out={data} has no held-out split; it has: {', '.join(splits)}")
+        split = found
+    return open_source(
+        data,
+        data_dir=data_dir,
+        split=split,
+        skip_broken=skip_broken,
+        memory_limit=memory_limit,
+    )
+
+
 def _under(source: Source, top: list[str], folder: str) -> Subset:
     return Subset(source, [i for i, name in enumerate(top) if name == folder], {"part": folder})
 

@@ -76,13 +76,15 @@ def crop_pairs(
     return load
 
 
-def held_out_pairs(source: Source, factor: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def held_out_pairs(
+    source: Source, factor: int, *, smallest: int = 1
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Every picture whole: (name, low, high) as `degrade` makes them.
 
     Raises:
-      UserError: a picture is smaller than `factor`.
+      UserError: a picture has fewer than `smallest` (or `factor`) pixels on a side.
     """
-    _check_sizes(source, factor, factor)
+    _check_sizes(source, factor, max(factor, smallest), "what can be measured,")
     return [(source.name(i), *degrade(source[i], factor)) for i in range(len(source))]
 
 
@@ -92,7 +94,7 @@ def _turn(square: np.ndarray, orientation: int) -> np.ndarray:
     return turned[:, ::-1] if orientation & 4 else turned
 
 
-def _check_sizes(source: Source, factor: int, crop: int) -> None:
+def _check_sizes(source: Source, factor: int, crop: int, what: str = "the crop of") -> None:
     sizes = [source.size(i) for i in range(len(source))]
     small = [i for i, size in enumerate(sizes) if min(size) // factor * factor < crop]
     if small:
@@ -101,6 +103,6 @@ def _check_sizes(source: Source, factor: int, crop: int) -> None:
         )
         more = ", ..." if len(small) > _NAMED_AT_MOST else ""
         raise UserError(
-            f"{len(small)} of {len(source)} pictures are smaller than the crop of {crop}x{crop}: "
-            f"{listed}{more}; remove them or choose a smaller crop"
+            f"{len(small)} of {len(source)} pictures are smaller than {what} {crop}x{crop}: "
+            f"{listed}{more}; remove them or choose smaller sizes"
         )

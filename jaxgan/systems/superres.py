@@ -5,12 +5,15 @@ opinion together (equation 3). Content is the mean squared error of pixels, or o
 where their weights are given (equation 5).
 """
 
+import functools
 from collections.abc import Callable
 
+import jax
 from jax import Array
 
 from jaxgan import losses
 from jaxgan.game import Batch, Outcome, System, Turn
+from jaxgan.nets.vgg import load_vgg19
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec
 
@@ -80,3 +83,18 @@ def superres(
         generators=("generator",),
         prepare=prepare,
     )
+
+
+def vgg_features(path: str) -> Callable[[Array], Array]:
+    """phi_{5,4} of the paper: VGG-19's features after the last convolution's activation.
+
+    The weights are read when a step that needs them is compiled, so a run can be used where they
+    are not.
+    """
+    load = functools.cache(load_vgg19)
+
+    def features(pictures: Array) -> Array:
+        module, params, _ = load(path)
+        return jax.nn.relu(Network(module, params, {}, train=False)(pictures))
+
+    return features

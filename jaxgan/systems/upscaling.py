@@ -76,7 +76,7 @@ def figures(
     """Makes the `evaluate` of an experiment: mean PSNR and SSIM over held-out photographs.
 
     Args:
-      pairs: opens the photographs; called once.
+      pairs: gives the photographs; called often, so it should remember them.
       border: pixels of the high-resolution picture left out at each side.
 
     Returns:
@@ -117,25 +117,27 @@ def figures(
 
 
 def comparison(
-    pairs: Callable[[], list[Pair]], *, crop: int = 192
+    pairs: Callable[[], list[Pair]], *, crop: int = 192, most: int = 6
 ) -> Callable[[Networks], dict[str, Grid]]:
     """Makes the `preview` of an experiment: low-res, bicubic, generated and original, side by side.
 
     Args:
-      pairs: opens the photographs; called once.
+      pairs: gives the photographs; called often, so it should remember them.
       crop: high-resolution pixels on the side of the middle part that is shown.
+      most: how many of the photographs are shown.
     """
 
     def preview(networks: Networks) -> dict[str, Grid]:
         rows = []
-        for _, low, high in pairs():
+        shown = pairs()[:most]
+        for _, low, high in shown:
             generated = upscale(networks["generator"], low)
             bicubic = imresize(low, size=high.shape[:2])
             factor = high.shape[0] // low.shape[0]
             nearest = low.repeat(factor, 0).repeat(factor, 1)
             rows.append([_middle(p, crop) for p in (nearest, bicubic, generated, high)])
         captions = ("low-res", "bicubic", "generated", "original")
-        return {"preview": Grid(rows, captions, [name for name, _, _ in pairs()])}
+        return {"preview": Grid(rows, captions, [name for name, _, _ in shown])}
 
     return preview
 

@@ -7,9 +7,15 @@ import zipfile
 import numpy as np
 import pytest
 
+from jaxgan.data import sample
 from jaxgan.data.images import write_image
 from jaxgan.data.pictures import ReadSource
-from jaxgan.data.sources import ArraySource, open_source, open_train_and_held_out
+from jaxgan.data.sources import (
+    ArraySource,
+    open_held_out,
+    open_source,
+    open_train_and_held_out,
+)
 from jaxgan.errors import UserError
 
 
@@ -225,3 +231,12 @@ def test_one_picture_cannot_be_divided(tmp_path):
     make_folder(tmp_path, ["a.png"])
     with pytest.raises(UserError, match="at least 2"):
         open_train_and_held_out(str(tmp_path))
+
+
+def test_to_judge_by_a_folder_is_taken_whole_and_the_sample_in_its_held_out_part(tmp_path):
+    make_folder(tmp_path, ["a.png", "b.png"])
+    assert names_of([open_held_out(str(tmp_path))]) == [["a.png", "b.png"]]
+    held_out = open_held_out("sample")
+    assert sorted(held_out.name(i) + ".png" for i in range(len(held_out))) == sorted(
+        name.replace(".jpg", ".png") for name in sample.HELD_OUT
+    )

@@ -1,0 +1,101 @@
+"""What happens before step 1: the state's shapes and places, the compiled steps, their price."""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import parallel
+from jaxgan.console import human_bytes, human_count, table
+from jaxgan.experiment import Data, Experiment
+from jaxgan.game import Phase, rounds
+from jaxgan.state import TrainState, count_parameters, create_state
+from jaxgan.step import Rules, make_step
+
+
+def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh, *, fsdp: bool) -> TrainState:
+    """The state's shapes, dtypes and shardings; nothing is computed."""
+    system = experiment.system
+    shapes = jax.eval_shape(lambda: create_state(system.players, system.memory, jax.random.key(0)))
+    shardings = parallel.state_sharding(shapes, mesh, fsdp=fsdp)
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        shapes,
+        shardings,
+    )
+
+
+def new_state(experiment: Experiment, abstract: TrainState, seed: int) -> TrainState:
+    """The state before step 1, made where it will lie."""
+    system = experiment.system
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    create = jax.jit(
+        lambda key: create_state(system.players, system.memory, key), out_shardings=shardings
+    )
+    return create(jax.random.key(seed))
+
+
+def abstract_batch(data: Data, mesh: jax.sharding.Mesh, batch_size: int) -> dict[str, Any]:
+    """The shapes and dtypes of a batch, from loading a single row: bad data shows up here."""
+    row = data.load(np.zeros(1, np.int64), np.zeros(1, np.uint64))
+    sharding = parallel.batch_sharding(mesh)
+    return {
+        name: jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
+        for name, leaf in row.items()
+    }
+
+
+def compile_steps(
+    experiment: Experiment,
+    rules: Rules,
+    actives: Sequence[tuple[Phase, ...]],
+    abstract: TrainState,
+    batch: Mapping[str, Any],
+) -> dict[tuple[Phase, ...], Any]:
+    """Compiles the step of every set of phases, ahead of time and side by side."""
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    replicated = jax.sharding.NamedSharding(shardings.step.mesh, jax.sharding.PartitionSpec())
+    lowered = [
+        jax.jit(
+            make_step(experiment.system, active, rules),
+            donate_argnums=0,
+            out_shardings=(shardings, replicated),
+        ).lower(abstract, [dict(batch)] * rounds(active))
+        for active in actives
+    ]
+    with ThreadPoolExecutor() as pool:
+        compiled = pool.map(lambda step: step.compile(), lowered)
+    return dict(zip(actives, compiled, strict=True))
+
+
+def describe(
+    abstract: TrainState, compiled: Mapping[tuple[Phase, ...], Any], accumulate: int
+) -> str:
+    """Tables of the players and of the compiled steps: parameters, memory, FLOPs."""
+    players = [
+        (name, human_count(count_parameters(player.params)), "no" if player.ema is None else "yes")
+        for name, player in abstract.players.items()
+    ]
+    steps = []
+    for active, executable in compiled.items():
+        memory = executable.memory_analysis()
+        flops = (executable.cost_analysis() or {}).get("flops", math.nan)
+        # XLA counts the body of a loop once, however often it runs.
+        looped = accumulate > 1 or any(phase.repeats > 2 for phase in active)
+        total = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+        steps.append(
+            (
+                " + ".join(phase.name for phase in active),
+                ("at least " if looped else "") + human_count(flops),
+                human_bytes(total),
+            )
+        )
+    return "\n\n".join(
+        [
+            table(("player", "parameters", "moving average"), players),
+            table(("step", "FLOPs", "memory on a device"), steps),
+        ]
+    )
