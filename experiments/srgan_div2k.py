@@ -60,7 +60,7 @@ flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz): content o
 flags.DEFINE_integer("border", 4, "Pixels left out at each side when measuring.")
 
 SMALL = {
-    "steps": 2100,
+    "steps": 2000,
     "pretrain_steps": 1500,
     "batch_size": 8,
     "blocks": 6,
@@ -73,11 +73,11 @@ SMALL = {
     "critic_normalise": False,
     "pretrain_learning_rate": 1e-3,
     "pretrain_decay": 0.05,
-    "critic_learning_rate": 1e-3,
+    "critic_learning_rate": 2e-3,
     "adversarial_weight": 5e-3,
     "ema_halflife": 400.0,
-    "eval_every": 300,
-    "checkpoint_every": 300,
+    "eval_every": 250,
+    "checkpoint_every": 250,
     "log_every": 25,
 }
 
