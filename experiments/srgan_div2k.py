@@ -60,8 +60,8 @@ flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz): content o
 flags.DEFINE_integer("border", 4, "Pixels left out at each side when measuring.")
 
 SMALL = {
-    "steps": 2000,
-    "pretrain_steps": 1500,
+    "steps": 2250,
+    "pretrain_steps": 1750,
     "batch_size": 8,
     "blocks": 6,
     "channels": 48,
@@ -72,9 +72,9 @@ SMALL = {
     "critic_smooth": True,
     "critic_normalise": False,
     "pretrain_learning_rate": 1e-3,
-    "pretrain_decay": 0.05,
-    "critic_learning_rate": 2e-3,
-    "adversarial_weight": 5e-3,
+    "learning_rate": 2e-4,
+    "critic_learning_rate": 5e-4,
+    "adversarial_weight": 4e-3,
     "ema_halflife": 400.0,
     "eval_every": 250,
     "checkpoint_every": 250,
