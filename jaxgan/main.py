@@ -98,7 +98,7 @@ def load_experiment(argv: Sequence[str]) -> tuple[experiments.Loaded | None, dic
     if name is not None and Path(name).stem != config["experiment"]:
         raise UserError(f"--run_dir={directory} holds a run of {config['experiment']}, not {name}")
     loaded = experiments.load(directory / run_directory.EXPERIMENT, config["experiment"])
-    return loaded, config["flags"]
+    return loaded, config.get("flags", {})
 
 
 def parse(argv: Sequence[str]) -> tuple[experiments.Loaded | None, dict[str, Any]]:
@@ -176,7 +176,7 @@ def command(argv: Sequence[str]) -> int:
     if scale is None:
         old = run_directory.read_config(run_dir)
         goes_on = old is not None and old["experiment"] == loaded.name
-        before = old["flags"].get("scale") if old and goes_on else None
+        before = old.get("flags", {}).get("scale") if old and goes_on else None
         scale, reason = experiments.settle_scale(loaded, before)
         print(f"{loaded.name}: {scale} scale ({reason})", flush=True)
     mesh = parallel.make_mesh()

@@ -25,7 +25,7 @@ def read_config(run_dir: Path) -> dict[str, Any] | None:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{run_dir / CONFIG} cannot be read ({error}); restore it") from None
-    if not isinstance(config, dict) or not {"experiment", "flags", "started"} <= config.keys():
+    if not isinstance(config, dict) or "experiment" not in config:
         raise UserError(f"{run_dir / CONFIG} is not of a run; choose another --run_dir")
     return config
 
@@ -78,7 +78,7 @@ def check_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -
         )
     if not any((run_dir / "checkpoints").glob("[0-9]*")):
         return []
-    changed = changed_flags(old["flags"], config["flags"])
+    changed = changed_flags(old.get("flags", {}), config["flags"])
     fixed = [change for flag, change in changed.items() if flag in FIXED]
     if fixed:
         raise UserError(
@@ -99,7 +99,8 @@ def record_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) 
       UserError: the directory cannot be written.
     """
     old = read_config(run_dir)
-    text = json.dumps({**config, "started": (old or config)["started"]}, indent=2) + "\n"
+    started = (old or config).get("started", config["started"])
+    text = json.dumps({**config, "started": started}, indent=2) + "\n"
     try:
         source = experiment_file.read_bytes()
         for name, content in ((EXPERIMENT, source), (CONFIG, text.encode())):
