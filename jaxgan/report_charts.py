@@ -13,6 +13,8 @@ from jaxgan.report_figures import Series, best, describe, figures
 
 WIDTH, HEIGHT = 400, 216
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 20, 24
+# About how wide a letter of a chart is.
+LETTER = 6
 POINTS = 240
 # The first is images per second over again; the second is said in words.
 UNCHARTED = ("train/ms_per_step", "train/skipped")
@@ -201,12 +203,7 @@ def draw(chart: Chart, phases: Sequence[Mapping] = (), last_step: int = 0) -> st
         svg.append(f'<text x="{x:.1f}" y="{floor + 16}" class="middle">{label}</text>')
     svg.append(f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{floor}" y2="{floor}"/>')
     svg.append(f'<text x="{LEFT - 12}" y="{floor + 16}" class="end">step</text>')
-    for phase in phases:
-        x = float(across.place(phase["start"]))
-        name = escape(str(phase["name"]))
-        svg.append(f'<text x="{x + 4:.1f}" y="{TOP - 7}" class="quiet">{name}</text>')
-        if phase["start"] > 0:
-            svg.append(f'<line class="phase" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{floor}"/>')
+    svg.extend(phase_marks(phases, across, floor))
     legend, shown = [], []
     for i, line in enumerate(chart.lines):
         colour = f"s{i % 6}"
@@ -246,6 +243,26 @@ def draw(chart: Chart, phases: Sequence[Mapping] = (), last_step: int = 0) -> st
         f'aria-label="{title} over {last_step} steps">{"".join(svg)}'
         f'<line class="cursor" y1="{TOP}" y2="{floor}" hidden=""/></svg></figure>'
     )
+
+
+def phase_marks(phases: Sequence[Mapping], across: Axis, floor: float) -> list[str]:
+    """Upright lines where phases begin, with their names; a name that has no room beside its line
+    before the one to its left ends goes a row lower."""
+    marks, ends = [], [0.0, 0.0]
+    for phase in phases:
+        x = float(across.place(phase["start"]))
+        if phase["start"] > 0 and x >= across.stop:
+            continue
+        name = str(phase["name"])
+        width = LETTER * len(name)
+        left = min(x + 4, across.stop - width)
+        row = 0 if left >= ends[0] or left < ends[1] else 1
+        ends[row] = left + width + LETTER
+        y = TOP - 7 + 11 * row
+        marks.append(f'<text x="{left:.1f}" y="{y}" class="quiet">{escape(name)}</text>')
+        if phase["start"] > 0:
+            marks.append(f'<line class="phase" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{floor}"/>')
+    return marks
 
 
 def rounded(values: np.ndarray, decimals: int | None) -> list[float | None]:

@@ -15,7 +15,18 @@ from PIL import Image
 from jaxgan.errors import UserError
 from jaxgan.media import Grid
 from jaxgan.report import flat, grouped, in_words, number, together, write_report
-from jaxgan.report_charts import Chart, Line, draw, labels, thin, training_charts, value_axis
+from jaxgan.report_charts import (
+    LETTER,
+    Axis,
+    Chart,
+    Line,
+    draw,
+    labels,
+    phase_marks,
+    thin,
+    training_charts,
+    value_axis,
+)
 from jaxgan.report_figures import Series, best, describe, figures, last, read_metrics
 from jaxgan.report_samples import SHOWN, find_samples, thin_samples
 
@@ -368,3 +379,16 @@ def test_phases_that_begin_together_are_marked_once():
         {"name": "pretrain", "start": 0},
         {"name": "critic + generator", "start": 300},
     ]
+
+
+def test_names_of_phases_do_not_run_into_each_other():
+    phases = [{"name": "pretrain", "start": 0}, {"name": "critic", "start": 800}]
+    phases += [{"name": "generator", "start": 850}, {"name": "never", "start": 1000}]
+    marks = "".join(phase_marks(phases, Axis(0, 1000, 50, 386), 190))
+    placed = {
+        name: (float(x), int(y))
+        for x, y, name in re.findall(r'<text x="([\d.]+)" y="(\d+)" class="quiet">(\w+)<', marks)
+    }
+    assert placed.keys() == {"pretrain", "critic", "generator"}
+    assert placed["pretrain"][1] == placed["critic"][1] < placed["generator"][1]
+    assert placed["generator"][0] + LETTER * len("generator") <= 386
