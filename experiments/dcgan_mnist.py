@@ -24,7 +24,7 @@ FLAGS.set_default("data", "mnist")
 FLAGS.set_default("steps", 25_000)
 FLAGS.set_default("batch_size", 128)
 
-gan_flags.define(latent_size=100, learning_rate=2e-4)
+gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
 
 SMALL = {"steps": 600, "batch_size": 32, "eval_every": 100, "checkpoint_every": 200}
 
@@ -33,9 +33,7 @@ TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
 
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
-    system, phases = gan_flags.game(
-        Generator28(dtype=dtype), Critic28(dtype=dtype), (28, 28, 1), b1=0.5
-    )
+    system, phases = gan_flags.game(Generator28(dtype=dtype), Critic28(dtype=dtype), (28, 28, 1))
     return Experiment(
         system=system,
         phases=phases,

@@ -32,7 +32,7 @@ FLAGS.set_default("log_every", 200)
 
 flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 on a grid.")
 flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")
-gan_flags.define(latent_size=256, learning_rate=1e-3, penalty="r1", ema_halflife=20_000)
+gan_flags.define(latent_size=256, learning_rate=1e-3, b1=0.0, penalty="r1", ema_halflife=20_000)
 
 TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4}
 
@@ -65,7 +65,7 @@ def experiment() -> Experiment:
     def network(outputs: int) -> MLP:
         return MLP((units, units, outputs), dtype=jnp.dtype(FLAGS.dtype))
 
-    system, phases = gan_flags.game(network(2), network(1), (2,), b1=0.0, b2=0.99)
+    system, phases = gan_flags.game(network(2), network(1), (2,), b2=0.99)
     latent = jax.random.normal(jax.random.key(FLAGS.seed), (POINTS, FLAGS.latent_size))
     sample = jax.jit(lambda generator: generator(latent))
 

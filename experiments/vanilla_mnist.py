@@ -42,7 +42,6 @@ def experiment() -> Experiment:
         MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
         MLP((512, 256, 1), leaky_relu, dtype=dtype),
         (28, 28, 1),
-        b1=0.9,
     )
     return Experiment(
         system=system,

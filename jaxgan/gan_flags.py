@@ -15,7 +15,7 @@ from jaxgan.data.arrays import gather, open_grey_squares
 from jaxgan.experiment import Data
 from jaxgan.game import Phase, System
 from jaxgan.state import PlayerSpec
-from jaxgan.systems.adversarial import PENALTIES, Weighted, adversarial
+from jaxgan.systems.adversarial import PENALTIES, Weighted, adversarial, one_pass
 
 FLAGS = flags.FLAGS
 
@@ -27,6 +27,7 @@ def define(
     *,
     latent_size: int,
     learning_rate: float,
+    b1: float = 0.9,
     penalty: str = "none",
     penalty_weight: float = 1.0,
     ema_halflife: float = 0.0,
@@ -42,6 +43,7 @@ def define(
     )
     flags.DEFINE_float("penalty_weight", penalty_weight, "What the penalty is multiplied by.")
     flags.DEFINE_float("learning_rate", learning_rate, "Adam's, for both players.")
+    flags.DEFINE_float("b1", b1, "Adam's memory of past gradients.", 0.0, 1.0)
     flags.DEFINE_float(
         "ema_halflife", ema_halflife, "Of the generator's moving average, in samples; 0: none."
     )
@@ -59,30 +61,37 @@ def game(
     critic: nn.Module,
     sample_shape: tuple[int, ...],
     *,
-    b1: float,
     b2: float = 0.999,
 ) -> tuple[System, tuple[Phase, ...]]:
     """The system and the phases.
+
+    `--update=simultaneous` takes one pass of the critic for both players where that is exact: one
+    move of the critic for one of the generator, and what `adversarial.one_pass` says. Otherwise the
+    two phases stay, and each sees the other player as it was.
 
     Args:
       generator: `[batch, latent_size]` to `[batch, *sample_shape]`.
       critic: `[batch, *sample_shape]` to logits.
       sample_shape: of one sample.
-      b1, b2: Adam's, for both players.
+      b2: Adam's, for both players.
     """
 
     def player(network: nn.Module, *shape: int, halflife: float = 0.0) -> PlayerSpec:
-        optimiser = optax.adam(FLAGS.learning_rate, b1=b1, b2=b2)
+        optimiser = optax.adam(FLAGS.learning_rate, b1=FLAGS.b1, b2=b2)
         inputs = (jax.ShapeDtypeStruct((1, *shape), jnp.float32),)
         return PlayerSpec(network, inputs, optimiser, halflife or None)
 
+    loss, critic_player = losses.by_name(FLAGS.loss), player(critic, *sample_shape)
     system = adversarial(
         player(generator, FLAGS.latent_size, halflife=FLAGS.ema_halflife),
-        player(critic, *sample_shape),
-        losses.by_name(FLAGS.loss),
+        critic_player,
+        loss,
         latent_size=FLAGS.latent_size,
         weighted=weighted(),
     )
+    at_once = FLAGS.update == "simultaneous" and FLAGS.n_critic == 1
+    if at_once and one_pass(critic_player, loss):
+        return system, (Phase("both", ("critic", "generator"), "both"),)
     return system, (
         Phase("critic", ("critic",), "critic_with_penalties", repeats=FLAGS.n_critic),
         Phase("generator", ("generator",), "generator"),

@@ -9,6 +9,7 @@ never pays for the generator's backward pass.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -85,6 +86,8 @@ def move(
         (gradients, at_fake), outcome = jax.grad(
             loss, argnums=(0, 1), has_aux=True, allow_int=True
         )(own, drawn.fake)
+        if outcome.fake_gain is not None:
+            at_fake = jax.tree.map(partial(_by_sample, outcome.fake_gain), at_fake)
         (through_fake,) = drawn.pullback(at_fake)
         for name in generating:
             gradients[name] = jax.tree.map(jnp.add, gradients[name], through_fake[name])
@@ -177,6 +180,13 @@ def average_player(spec: PlayerSpec, player: Player, step: jax.Array, batch_size
     halflife = jnp.minimum(spec.ema_halflife, EMA_RAMPUP * seen)
     rate = 1 - 0.5 ** (batch_size / halflife)
     return player.replace(ema=optax.incremental_update(player.params, player.ema, rate))
+
+
+def _by_sample(gain: jax.Array, leaf: jax.Array) -> jax.Array:
+    """`leaf` [batch, ...], each sample multiplied by its `gain` [batch]; integers have none."""
+    if not jnp.issubdtype(leaf.dtype, jnp.floating):
+        return leaf
+    return leaf * gain.astype(leaf.dtype).reshape(-1, *[1] * (leaf.ndim - 1))
 
 
 def _with_params(players: Mapping[str, Player], params: Mapping[str, PyTree]) -> dict[str, Player]:
