@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data import sample
-from jaxgan.data.pictures import Source
 from jaxgan.data.sources import open_source
 from jaxgan.data.squares import grey, square
 from jaxgan.errors import UserError
@@ -64,16 +63,12 @@ def open_grey_squares(
     if data.startswith("npz:") or data.endswith(".npz"):
         path = Path(data.removeprefix("npz:")).expanduser()
         stored = read_npz(path)
-        pictures = _stacked(len(stored), side, lambda i: stored[i])
+        fits = stored.shape[1:] == (side, side, 1)
+        pictures = stored if fits else _stacked(len(stored), side, lambda i: stored[i])
         return pictures, {"kind": "npz", "where": str(path), "count": len(pictures)}
-    # The small squares are kept, not the pictures.
-    source = open_source(data, data_dir=data_dir, skip_broken=skip_broken, memory_limit=0)
-    return all_grey_squares(source, side), dict(source.description)
-
-
-def all_grey_squares(source: Source, side: int) -> np.ndarray:
-    """Every picture of a source as a grey square, uint8 [n, side, side, 1]."""
-    return _stacked(len(source), side, lambda i: source[i])
+    source = open_source(data, data_dir=data_dir, skip_broken=skip_broken)
+    pictures = _stacked(len(source), side, lambda i: source[i])
+    return pictures, dict(source.description)
 
 
 def read_npz(path: Path) -> np.ndarray:
