@@ -26,7 +26,14 @@ FLAGS.set_default("batch_size", 128)
 
 gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
 
-SMALL = {"steps": 600, "batch_size": 32, "eval_every": 100, "checkpoint_every": 200}
+SMALL = {
+    "steps": 1_500,
+    "batch_size": 32,
+    "learning_rate": 5e-4,
+    "ema_halflife": 2_000.0,
+    "eval_every": 250,
+    "checkpoint_every": 250,
+}
 
 TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
 

@@ -5,7 +5,8 @@ through the shared forward pass `System.generate`: the loss gives the gradient a
 generator's pullback takes it to the parameters. So one forward pass of the generator serves the
 critic's phase and the generator's (exactly: the critic sees the fake as a constant, the generator
 is differentiated through the critic as it is after its update), and a phase that moves no generator
-never pays for the generator's backward pass.
+never pays for the generator's backward pass. A loss that two players play against each other on
+one pass of the critic says by what the gradient at the fake differs (`Outcome.fake_gain`).
 """
 
 from collections.abc import Callable, Mapping
