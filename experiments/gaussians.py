@@ -12,18 +12,14 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from absl import flags
 
-from jaxgan import losses
+from jaxgan import gan_flags
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
-from jaxgan.game import Phase
 from jaxgan.media import Scatter
 from jaxgan.metrics.modes import mode_coverage
 from jaxgan.nets.mlp import MLP
-from jaxgan.state import PlayerSpec
-from jaxgan.systems.adversarial import PENALTIES, Weighted, adversarial
 
 FLAGS = flags.FLAGS
 
@@ -35,15 +31,8 @@ FLAGS.set_default("checkpoint_every", 1_000)
 FLAGS.set_default("log_every", 200)
 
 flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 on a grid.")
-flags.DEFINE_integer("latent_size", 256, "Dimensions of the latent.")
 flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")
-flags.DEFINE_integer("n_critic", 1, "Steps of the critic for one of the generator.")
-flags.DEFINE_enum(
-    "penalty", "r1", ["none", *PENALTIES], "On the critic; --loss=wgan_gp brings its own."
-)
-flags.DEFINE_float("penalty_weight", 1.0, "What the penalty is multiplied by.")
-flags.DEFINE_float("learning_rate", 1e-3, "Adam's, for both players.")
-flags.DEFINE_float("ema_halflife", 20_000, "Of the generator's moving average, in points.")
+gan_flags.define(latent_size=256, learning_rate=1e-3, b1=0.0, penalty="r1", ema_halflife=20_000)
 
 TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4}
 
@@ -73,24 +62,10 @@ def experiment() -> Experiment:
         raise UserError("gaussians draws its own points; leave --data and --held_out alone")
     centres, sigma = mixture(layout)
 
-    def player(inputs: int, outputs: int, halflife: float | None = None) -> PlayerSpec:
-        return PlayerSpec(
-            MLP((units, units, outputs), dtype=jnp.dtype(FLAGS.dtype)),
-            (jax.ShapeDtypeStruct((1, inputs), jnp.float32),),
-            optax.adam(FLAGS.learning_rate, b1=0.0, b2=0.99),
-            ema_halflife=halflife,
-        )
+    def network(outputs: int) -> MLP:
+        return MLP((units, units, outputs), dtype=jnp.dtype(FLAGS.dtype))
 
-    weighted = (Weighted(FLAGS.penalty, FLAGS.penalty_weight),) if FLAGS.penalty != "none" else ()
-    if FLAGS.loss == "wgan_gp":
-        weighted = (Weighted("gradient_penalty", 10.0),)
-    system = adversarial(
-        player(FLAGS.latent_size, 2, FLAGS.ema_halflife or None),
-        player(2, 1),
-        losses.by_name(FLAGS.loss),
-        latent_size=FLAGS.latent_size,
-        weighted=weighted,
-    )
+    system, phases = gan_flags.game(network(2), network(1), (2,), b2=0.99)
     latent = jax.random.normal(jax.random.key(FLAGS.seed), (POINTS, FLAGS.latent_size))
     sample = jax.jit(lambda generator: generator(latent))
 
@@ -112,10 +87,7 @@ def experiment() -> Experiment:
 
     return Experiment(
         system=system,
-        phases=(
-            Phase("critic", ("critic",), "critic_with_penalties", repeats=FLAGS.n_critic),
-            Phase("generator", ("generator",), "generator"),
-        ),
+        phases=phases,
         data=data,
         evaluate=evaluate,
         preview=preview,

@@ -43,12 +43,16 @@ class Outcome(struct.PyTreeNode):
       networks: the networks whose variables the loss updated. The step keeps those of the phase's
         own players and drops the others: a phase changes nothing but the players it names.
       memory: the system's memory after the turn; None leaves it as it was.
+      fake_gain: `[batch]`, what the gradient of `loss` at each sample of the fake is multiplied by
+        before it goes back through the generators: so a critic's loss can move the generator, too,
+        on a loss of its own. None leaves it as it is. Phases that move no generator ignore it.
     """
 
     loss: jax.Array
     metrics: dict[str, jax.Array] = struct.field(default_factory=dict)
     networks: dict[str, Network] = struct.field(default_factory=dict)
     memory: PyTree = None
+    fake_gain: jax.Array | None = None
 
 
 Loss = Callable[[Turn], Outcome]

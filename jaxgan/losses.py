@@ -29,12 +29,21 @@ class AdversarialLoss:
       generator: `(fake_logits, real_logits) -> losses`; `real_logits` may be None unless
         `needs_real`.
       needs_real: whether the generator's loss is a function of the real logits too.
+      ratio: `(fake_logits, real_logits) -> [...]`, the derivative of the generator's loss by a fake
+        logit over that of the critic's: one backward pass of the critic then serves both. None
+        where the critic's derivative has zeros that the generator's has not (lsgan, hinge).
     """
 
     name: str
     critic: Callable[[Array, Array], Array]
     generator: Callable[[Array, Array | None], Array]
     needs_real: bool = False
+    ratio: Callable[[Array, Array], Array] | None = None
+
+
+# A critic this certain of a fake hardly has a gradient there: what is left of it in float32,
+# multiplied up further, would be noise, or overflow.
+_MOST_CERTAIN = 60.0
 
 
 def at_least_float32(x: Array) -> Array:
@@ -65,7 +74,10 @@ def bce(label_smoothing: float = 0.0) -> AdversarialLoss:
     if not 0.0 <= label_smoothing < 0.5:
         raise UserError(f"label smoothing is {label_smoothing}: it must be in [0, 0.5)")
     return AdversarialLoss(
-        "bce", functools.partial(_bce_critic, label_smoothing=label_smoothing), _bce_generator
+        "bce",
+        functools.partial(_bce_critic, label_smoothing=label_smoothing),
+        _bce_generator,
+        ratio=lambda fake, real: _softplus_ratio(fake),
     )
 
 
@@ -80,6 +92,11 @@ def _bce_critic(real: Array, fake: Array, *, label_smoothing: float) -> Array:
 
 def _bce_generator(fake: Array, real: Array | None = None) -> Array:
     return jax.nn.softplus(-at_least_float32(fake))
+
+
+def _softplus_ratio(x: Array) -> Array:
+    """The derivative of softplus(-x) over that of softplus(x); exact down to `_MOST_CERTAIN`."""
+    return -jnp.exp(-jnp.maximum(at_least_float32(x), -_MOST_CERTAIN))
 
 
 def lsgan() -> AdversarialLoss:
@@ -105,7 +122,9 @@ def wasserstein() -> AdversarialLoss:
     critic: `D(G(z)) - D(x)`; generator: `-D(G(z))`. It means something only for a Lipschitz critic:
     add `penalties.gradient_penalty` or `penalties.clip_weights`.
     """
-    return AdversarialLoss("wgan", _wasserstein_critic, _negated)
+    return AdversarialLoss(
+        "wgan", _wasserstein_critic, _negated, ratio=lambda fake, real: -jnp.ones_like(fake)
+    )
 
 
 def _wasserstein_critic(real: Array, fake: Array) -> Array:
@@ -143,7 +162,11 @@ def relativistic() -> AdversarialLoss:
     real logits (ValueError without).
     """
     return AdversarialLoss(
-        "relativistic", _relativistic_critic, _relativistic_generator, needs_real=True
+        "relativistic",
+        _relativistic_critic,
+        _relativistic_generator,
+        needs_real=True,
+        ratio=lambda fake, real: _softplus_ratio(fake - real),
     )
 
 

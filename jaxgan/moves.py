@@ -5,10 +5,12 @@ through the shared forward pass `System.generate`: the loss gives the gradient a
 generator's pullback takes it to the parameters. So one forward pass of the generator serves the
 critic's phase and the generator's (exactly: the critic sees the fake as a constant, the generator
 is differentiated through the critic as it is after its update), and a phase that moves no generator
-never pays for the generator's backward pass.
+never pays for the generator's backward pass. A loss that two players play against each other on
+one pass of the critic says by what the gradient at the fake differs (`Outcome.fake_gain`).
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -85,6 +87,8 @@ def move(
         (gradients, at_fake), outcome = jax.grad(
             loss, argnums=(0, 1), has_aux=True, allow_int=True
         )(own, drawn.fake)
+        if outcome.fake_gain is not None:
+            at_fake = jax.tree.map(partial(_by_sample, outcome.fake_gain), at_fake)
         (through_fake,) = drawn.pullback(at_fake)
         for name in generating:
             gradients[name] = jax.tree.map(jnp.add, gradients[name], through_fake[name])
@@ -177,6 +181,13 @@ def average_player(spec: PlayerSpec, player: Player, step: jax.Array, batch_size
     halflife = jnp.minimum(spec.ema_halflife, EMA_RAMPUP * seen)
     rate = 1 - 0.5 ** (batch_size / halflife)
     return player.replace(ema=optax.incremental_update(player.params, player.ema, rate))
+
+
+def _by_sample(gain: jax.Array, leaf: jax.Array) -> jax.Array:
+    """`leaf` [batch, ...], each sample multiplied by its `gain` [batch]; integers have none."""
+    if not jnp.issubdtype(leaf.dtype, jnp.floating):
+        return leaf
+    return leaf * gain.astype(leaf.dtype).reshape(-1, *[1] * (leaf.ndim - 1))
 
 
 def _with_params(players: Mapping[str, Player], params: Mapping[str, PyTree]) -> dict[str, Player]:

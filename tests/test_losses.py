@@ -226,3 +226,18 @@ def test_feature_matching_compares_batch_means():
         np.testing.assert_allclose(losses.feature_matching(real, fake[order]), got, rtol=1e-12)
     with pytest.raises(ValueError, match="one shape"):
         losses.feature_matching(jnp.zeros((4, 2)), jnp.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("name", ["bce", "wgan", "relativistic"])
+def test_the_ratio_is_that_of_the_derivatives_by_the_fake_logit(name):
+    loss = losses.by_name(name)
+    with jax.enable_x64(True):
+        fake = jnp.linspace(-50.0, 50.0, 41)
+        real = jnp.linspace(0.5, -0.5, 41)
+        of_critic = jax.grad(lambda x: loss.critic(real, x).sum())(fake)
+        of_generator = jax.grad(lambda x: loss.generator(x, real).sum())(fake)
+        np.testing.assert_allclose(
+            loss.ratio(fake, real) * of_critic, of_generator, rtol=1e-9, atol=1e-20
+        )
+    certain = loss.ratio(jnp.array([-1e4, 1e4]), jnp.zeros(2))
+    assert np.isfinite(certain).all() and (certain <= 0).all()

@@ -51,6 +51,18 @@ def test_the_dcgan_of_the_tutorials():
     assert shapes(Critic28(), 2, 28, 28, 1) == (critic, (2,))
 
 
+def test_the_perceptrons_of_the_first_gan():
+    def dense(*widths):
+        return sum((a + 1) * b for a, b in itertools.pairwise(widths))
+
+    generator = MLP((128, 256, 512, 784), output=jnp.tanh, shape=(28, 28, 1))
+    assert shapes(generator, 2, 100) == (dense(100, 128, 256, 512, 784), (2, 28, 28, 1))
+    assert dense(100, 128, 256, 512, 784) == 579_728
+    critic = MLP((512, 256, 1))
+    assert shapes(critic, 2, 28, 28, 1) == (dense(784, 512, 256, 1), (2, 1))
+    assert dense(784, 512, 256, 1) == 533_505
+
+
 def test_a_perceptron_flattens_and_ends_linear():
     module = MLP((5, 3), activation=jnp.tanh)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 2, 2)), jnp.float32)
@@ -59,4 +71,11 @@ def test_a_perceptron_flattens_and_ends_linear():
     expected = hidden @ np.asarray(params["Dense_1"]["kernel"])
     np.testing.assert_allclose(
         module.apply({"params": params}, x, train=True), expected, rtol=1e-4, atol=1e-6
+    )
+    picture = MLP((5, 3), activation=jnp.tanh, output=jnp.sin, shape=(3, 1))
+    np.testing.assert_allclose(
+        picture.apply({"params": params}, x, train=True)[..., 0],
+        np.sin(expected),
+        rtol=1e-4,
+        atol=1e-6,
     )

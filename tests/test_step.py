@@ -15,7 +15,7 @@ from jaxgan.game import Outcome, Phase, System, rounds
 from jaxgan.moves import EMA_RAMPUP
 from jaxgan.state import PlayerSpec, create_state, fold, trained_networks
 from jaxgan.step import Rules, make_step
-from jaxgan.systems.adversarial import Weighted, adversarial
+from jaxgan.systems.adversarial import Weighted, adversarial, one_pass
 
 BATCH, LATENT = 8, 4
 CRITIC = Phase("critic", ("critic",), "critic")
@@ -149,6 +149,79 @@ def test_simultaneous_updates_see_the_players_as_they_were():
             # Fakes of their own: the same game on other latents.
             with pytest.raises(AssertionError):
                 close(params_of(after), hand.params)
+
+
+@pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "penalty"),
+    [
+        ("bce", None),
+        ("relativistic", None),
+        ("wgan", None),
+        ("wgan_gp", "gradient_penalty"),
+        ("bce", "r2"),
+    ],
+)
+def test_one_pass_of_the_critic_is_the_simultaneous_update(name, penalty, double, monkeypatch):
+    critic_loss = "critic_with_penalties"
+    apart = (dataclasses.replace(CRITIC, loss=critic_loss), GENERATOR)
+    # Under the critic's name, so that the penalty draws the same numbers.
+    at_once = (Phase("critic", ("critic", "generator"), "both"),)
+    if double:
+        monkeypatch.setattr("jaxgan.state.as_float32", lambda tree: tree)
+    with jax.enable_x64(double):
+        dtype = jnp.float64 if double else jnp.float32
+        system = game(name, (Weighted(penalty, 3.0),) if penalty else (), dtype=dtype)
+        players = {
+            key: dataclasses.replace(spec, optimiser=optax.sgd(1.0))
+            for key, spec in system.players.items()
+        }
+        system = dataclasses.replace(system, players=players)
+        state = jax.tree.map(
+            lambda leaf: leaf.astype(dtype) if leaf.dtype == jnp.float32 else leaf, start(system)
+        )
+        data = [{"real": batches(1)[0]["real"].astype(dtype)}]
+        expected, metrics = take(system, apart, state, data, simultaneous=True)
+        found, found_metrics = take(system, at_once, state, data, simultaneous=True)
+        rtol, atol = (1e-9, 1e-12) if double else (1e-5, 1e-6)
+        for player in ("generator", "critic"):
+            jax.tree.map(
+                functools.partial(np.testing.assert_allclose, rtol=rtol, atol=atol),
+                found.players[player].params,
+                expected.players[player].params,
+            )
+            with pytest.raises(AssertionError):
+                close(found.players[player].params, state.players[player].params)
+        for key in ("critic_loss", "generator_loss"):
+            assert float(found_metrics[key]) == pytest.approx(float(metrics[key]), rel=1e-5)
+
+
+def test_one_pass_is_refused_where_it_would_not_be_exact():
+    critic = player(2, 1)
+    for name, exact in (("bce", True), ("relativistic", True), ("wgan", True), ("hinge", False)):
+        assert one_pass(critic, losses.by_name(name)) == exact
+        assert ("both" in game(name).losses) == exact
+    assert not one_pass(player(2, 1, normalise=True), losses.bce())
+    assert not one_pass(player(2, 3), losses.bce())
+    both = Phase("both", ("critic", "generator"), "both")
+    system = game(normalise=True)
+    with pytest.raises(ValueError, match="without batch_stats"):
+        take(system, (both,), start(system))
+
+
+def test_one_pass_in_parts_is_that_of_the_whole_batch():
+    # The same fake in every part and row: what is drawn does not depend on the parts.
+    system = dataclasses.replace(game(), generate=constant_latents)
+    state, data = start(system), [{"real": batches(1)[0]["real"]}]
+    both = Phase("both", ("critic", "generator"), "both")
+    whole, _ = take(system, (both,), state, data)
+    parts, _ = take(system, (both,), state, data, accumulate=2)
+    close(params_of(parts), params_of(whole), rtol=1e-4)
+
+
+def constant_latents(networks, batch, key):
+    fake, updated = networks["generator"].update(jnp.ones((len(batch["real"]), LATENT)))
+    return fake, {"generator": updated}
 
 
 def test_a_phase_changes_its_own_players_only():

@@ -1,4 +1,4 @@
-"""The embedded sample: photographs that scikit-image and scikit-learn ship inside their wheels.
+"""The embedded sample: photographs and digits from the wheels of scikit-image and scikit-learn.
 
 They need no network. scikit-image's other pictures are fetched on demand and are never used, nor
 are its drawings, text pages and stacks.
@@ -7,8 +7,11 @@ are its drawings, text pages and stacks.
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
 from jaxgan.data.images import read_image
 from jaxgan.data.pictures import ArraySource
+from jaxgan.data.resize import imresize
 from jaxgan.errors import UserError
 
 # Of the natural colour photographs three are held out: fur (chelsea), architecture and foliage
@@ -28,7 +31,7 @@ TRAIN = (
     "grass.png",
     "gravel.png",
 )
-_OF_SCIKIT_LEARN = frozenset({"china.jpg", "flower.jpg"})
+_OF_SCIKIT_LEARN = frozenset({"china.jpg", "flower.jpg", "digits.csv.gz"})
 
 
 def photographs() -> tuple[ArraySource, ArraySource]:
@@ -42,6 +45,29 @@ def photographs() -> tuple[ArraySource, ArraySource]:
       UserError: the installed scikit-image or scikit-learn lacks one of the files.
     """
     return _load(TRAIN, "train"), _load(HELD_OUT, "held out")
+
+
+def digits(side: int = 28) -> np.ndarray:
+    """Handwritten digits, white on black: those of scikit-learn, 8x8, in the manner of MNIST.
+
+    They are enlarged (bicubic) to five sevenths of `side` and have a black frame, as MNIST's digits
+    are 20 of 28 pixels large.
+
+    Args:
+      side: of the pictures, in pixels, at least 8.
+
+    Returns:
+      uint8 [1797, side, side, 1].
+    """
+    table = np.loadtxt(_locate("digits.csv.gz"), np.uint8, delimiter=",")
+    small = table[:, :64].reshape(-1, 8, 8)
+    # One picture of 1797 channels: the values 0 to 16 are widened first, so nothing is lost.
+    wide = np.rint(small * (255 / 16)).astype(np.uint8).transpose(1, 2, 0)
+    inner = side * 5 // 7
+    large = imresize(wide, size=(inner, inner)).transpose(2, 0, 1)
+    before = (side - inner) // 2
+    around = (before, side - inner - before)
+    return np.pad(large, ((0, 0), around, around))[..., None]
 
 
 def _load(files: tuple[str, ...], part: str) -> ArraySource:
@@ -58,7 +84,7 @@ def _load(files: tuple[str, ...], part: str) -> ArraySource:
 def _locate(file: str) -> Path:
     package, folder = ("skimage", "data")
     if file in _OF_SCIKIT_LEARN:
-        package, folder = ("sklearn", "datasets/images")
+        package, folder = ("sklearn", f"datasets/{'images' if file.endswith('.jpg') else 'data'}")
     # The file itself, not the package's loader: that one may download and makes cache folders.
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -21,8 +21,17 @@ def square(picture: np.ndarray, side: int) -> np.ndarray:
     return middle if shorter == side else imresize(middle, size=(side, side))
 
 
+def grey(picture: np.ndarray) -> np.ndarray:
+    """The luma of ITU-R BT.601 (a grey picture's own values): uint8 [..., 1 or 3] to [..., 1]."""
+    if picture.shape[-1] == 1:
+        return picture
+    weights = np.array([19595, 38470, 7471], np.uint32)  # they sum to 65536
+    luma = (picture @ weights + 0x8000) >> 16
+    return luma.astype(np.uint8)[..., None]
+
+
 def squares(
-    source: Source, side: int, *, mirror: bool = True
+    source: Source, side: int, *, mirror: bool = True, to_grey: bool = False
 ) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
     """Every picture as a square, as the `load` of `pipeline.make_batches`.
 
@@ -30,17 +39,20 @@ def squares(
       source: pictures of any size; small ones are enlarged.
       side: of the squares, in pixels.
       mirror: turn half of them left to right, as the row's seed says.
+      to_grey: one channel instead of three.
 
     Returns:
-      load(indices [b], seeds uint64 [b]) -> {'real': uint8 [b, side, side, 3]}.
+      load(indices [b], seeds uint64 [b]) -> {'real': uint8 [b, side, side, 3 or 1]}.
     """
+    channels = 1 if to_grey else 3
     kept = Kept(default_memory_limit())
 
     def square_of(index: int) -> np.ndarray:
-        return square(source[index], side)
+        picture = source[index]
+        return square(grey(picture) if to_grey else picture, side)
 
     def load(indices: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        real = np.empty((len(indices), side, side, 3), np.uint8)
+        real = np.empty((len(indices), side, side, channels), np.uint8)
         for row, (index, seed) in enumerate(zip(indices, seeds, strict=True)):
             picture = kept.get(int(index), functools.partial(square_of, int(index)))
             real[row] = picture[:, ::-1] if mirror and int(seed) & 1 else picture

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jaxgan import penalties
@@ -15,7 +16,7 @@ from jaxgan.game import Batch, Outcome, System, Turn
 from jaxgan.losses import AdversarialLoss
 from jaxgan.media import Grid
 from jaxgan.ops.pixels import from_uint8
-from jaxgan.state import Network, PlayerSpec
+from jaxgan.state import Network, PlayerSpec, PyTree
 
 Penalty = Callable[[Network, Array, Array, Array], Array]
 
@@ -54,7 +55,10 @@ def adversarial(
 
     Returns:
       A system with the players `generator` and `critic`, the losses `generator` and `critic`, and a
-      loss `PENALTY` (with its weight) for each of `weighted`, for phases of its own. It reads
+      loss `PENALTY` (with its weight) for each of `weighted`, for phases of its own; and where one
+      pass of the critic can serve both players (`one_pass`) the loss `both`, for a phase that moves
+      them at once: the critic as `critic_with_penalties` does, the generator as `generator` does,
+      each against the other as it was. It reads
       `batch["real"]`: samples as the critic sees them, or pictures in uint8, which become
       float32 in [-1, 1].
     """
@@ -98,6 +102,29 @@ def adversarial(
             total = total + metrics[item.name]
         return outcome.replace(loss=total, metrics=metrics)
 
+    def both(turn: Turn) -> Outcome:
+        critic, real = turn.networks["critic"], turn.batch["real"]
+        if critic.variables:
+            raise ValueError(f"`both` is for critics without {', '.join(critic.variables)}")
+        real_logits, fake_logits = critic(real), critic(turn.fake)
+        if fake_logits.size != len(fake_logits):
+            raise ValueError(f"`both` needs one logit a sample, not {fake_logits.shape}")
+        assert loss.ratio is not None
+        total = loss.critic(real_logits, fake_logits).mean()
+        metrics = {
+            "critic_real": real_logits.mean(),
+            "critic_fake": fake_logits.mean(),
+            "generator_loss": loss.generator(fake_logits, real_logits).mean(),
+        }
+        # A penalty is the critic's alone: the generator must not move on it.
+        aside = turn.replace(fake=jax.lax.stop_gradient(turn.fake))
+        for item in weighted:
+            metrics[item.name] = penalty_loss(item)(aside).loss
+            total = total + metrics[item.name]
+        metrics["critic_loss"] = total
+        gain = loss.ratio(fake_logits, real_logits).reshape(-1)
+        return Outcome(total, metrics, fake_gain=gain)
+
     return System(
         players={"generator": generator, "critic": critic},
         losses={
@@ -105,11 +132,35 @@ def adversarial(
             "critic_with_penalties": critic_with_penalties,
             "generator": generator_loss,
             **{item.name: penalty_loss(item) for item in weighted},
+            **({"both": both} if loss.ratio is not None else {}),
         },
         generate=generate,
         generators=("generator",),
         prepare=prepare,
     )
+
+
+def one_pass(critic: PlayerSpec, loss: AdversarialLoss) -> bool:
+    """Whether one pass of the critic gives both players' gradients, exactly (the loss `both`).
+
+    With one logit a sample, and every logit a function of its own sample only, the generator's loss
+    has the gradient `r_i dL_D/dx_i` at fake `x_i`, where `L_D` is the critic's loss and `r_i` the
+    ratio of the two losses' derivatives by the logit (`AdversarialLoss.ratio`).
+
+    Returns:
+      False for losses without such a ratio (lsgan, hinge), for several logits a sample, and for a
+      critic that keeps variables: batch statistics tie the samples together, and spectral vectors
+      are others in the second pass. A layer that ties samples together without variables (minibatch
+      discrimination) cannot be seen here: do not use `both` with it.
+    """
+
+    def logits(key: Array) -> tuple[PyTree, Array]:
+        pair = [jnp.zeros((2, *given.shape[1:]), given.dtype) for given in critic.inputs]
+        out, variables = critic.network.init_with_output(key, *pair, train=True)
+        return variables, out
+
+    variables, out = jax.eval_shape(logits, jax.random.key(0))
+    return loss.ratio is not None and set(variables) <= {"params"} and out.size == 2
 
 
 @functools.partial(jax.jit, static_argnames=("count", "latent_size"))

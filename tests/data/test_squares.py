@@ -1,10 +1,11 @@
 """Squares from pictures of any shape."""
 
 import numpy as np
+from PIL import Image
 
 from jaxgan.data.pictures import ArraySource
 from jaxgan.data.resize import imresize
-from jaxgan.data.squares import square, squares
+from jaxgan.data.squares import grey, square, squares
 
 
 def pictures():
@@ -28,3 +29,16 @@ def test_seeds_mirror_half_of_them_and_nothing_else():
     np.testing.assert_array_equal(batch[1], batch[2][:, ::-1])
     plain = squares(ArraySource(pictures()), 8, mirror=False)(indices, seeds)["real"]
     np.testing.assert_array_equal(plain[1], plain[2])
+
+
+def test_grey_is_pillows_and_leaves_grey_pictures_alone():
+    (wide, *_) = pictures()
+    np.testing.assert_array_equal(
+        grey(wide)[..., 0], np.asarray(Image.fromarray(wide).convert("L"))
+    )
+    alike = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    np.testing.assert_array_equal(grey(alike), alike[..., :1])
+    np.testing.assert_array_equal(grey(alike[..., :1]), alike[..., :1])
+    load = squares(ArraySource([wide]), 6, mirror=False, to_grey=True)
+    batch = load(np.array([0]), np.array([2], np.uint64))["real"]
+    np.testing.assert_array_equal(batch[0], square(grey(wide), 6))

@@ -1,0 +1,50 @@
+"""Handwritten digits from a convolutional GAN (DCGAN: Radford et al. 2016).
+
+    python -m jaxgan.main --experiment=dcgan_mnist
+    python -m jaxgan.main --experiment=dcgan_mnist --loss=wgan_gp --n_critic=5 --batch_size=64
+
+Small scale (scikit-learn's digits, two CPU cores): a few minutes to digits that can be read.
+Full scale: MNIST and the networks of the tutorials, batches of 128; better on a GPU or TPU.
+Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
+"""
+
+import functools
+
+import jax.numpy as jnp
+from absl import flags
+
+from jaxgan import gan_flags
+from jaxgan.experiment import Experiment
+from jaxgan.nets.dcgan import Critic28, Generator28
+from jaxgan.systems.adversarial import sample_file, sample_grid
+
+FLAGS = flags.FLAGS
+
+FLAGS.set_default("data", "mnist")
+FLAGS.set_default("steps", 25_000)
+FLAGS.set_default("batch_size", 128)
+
+gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
+
+SMALL = {
+    "steps": 1_500,
+    "batch_size": 32,
+    "learning_rate": 5e-4,
+    "ema_halflife": 2_000.0,
+    "eval_every": 250,
+    "checkpoint_every": 250,
+}
+
+TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
+
+
+def experiment() -> Experiment:
+    dtype = jnp.dtype(FLAGS.dtype)
+    system, phases = gan_flags.game(Generator28(dtype=dtype), Critic28(dtype=dtype), (28, 28, 1))
+    return Experiment(
+        system=system,
+        phases=phases,
+        data=functools.partial(gan_flags.grey_squares, 28),
+        preview=sample_grid(FLAGS.latent_size, magnify=2),
+        sample=sample_file(FLAGS.latent_size),
+    )

@@ -1,0 +1,61 @@
+"""Handwritten digits from two perceptrons: the first GAN (Goodfellow et al. 2014).
+
+    python -m jaxgan.main --experiment=vanilla_mnist
+
+Small scale (scikit-learn's digits, two CPU cores): a few minutes to digits that can be read.
+Full scale: MNIST; the networks are the same.
+Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from absl import flags
+
+from jaxgan import gan_flags
+from jaxgan.experiment import Experiment
+from jaxgan.nets.mlp import MLP
+from jaxgan.systems.adversarial import sample_file, sample_grid
+
+FLAGS = flags.FLAGS
+
+FLAGS.set_default("data", "mnist")
+FLAGS.set_default("steps", 100_000)
+FLAGS.set_default("batch_size", 64)
+FLAGS.set_default("log_every", 500)
+FLAGS.set_default("eval_every", 5_000)
+FLAGS.set_default("checkpoint_every", 5_000)
+
+gan_flags.define(latent_size=100, learning_rate=2e-4)
+
+# Without a penalty this little data ends in one digit.
+SMALL = {
+    "steps": 8_000,
+    "penalty": "r1",
+    "penalty_weight": 0.1,
+    "b1": 0.5,
+    "ema_halflife": 5_000.0,
+    "eval_every": 1_000,
+    "checkpoint_every": 1_000,
+}
+
+TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
+
+leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
+
+
+def experiment() -> Experiment:
+    dtype = jnp.dtype(FLAGS.dtype)
+    system, phases = gan_flags.game(
+        MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
+        MLP((512, 256, 1), leaky_relu, dtype=dtype),
+        (28, 28, 1),
+    )
+    return Experiment(
+        system=system,
+        phases=phases,
+        data=functools.partial(gan_flags.grey_squares, 28),
+        preview=sample_grid(FLAGS.latent_size, magnify=2),
+        sample=sample_file(FLAGS.latent_size),
+    )

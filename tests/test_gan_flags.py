@@ -1,0 +1,91 @@
+"""The flags of the plain GANs decide the game; the experiments' networks are those they name."""
+
+import itertools
+import json
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from jaxgan import experiment as experiments
+from jaxgan.compiling import abstract_state
+from jaxgan.parallel import make_mesh
+from jaxgan.state import count_parameters
+
+FLAGS = flags.FLAGS
+
+
+@pytest.fixture
+def build():
+    """Builds an experiment under flags; they are as before afterwards."""
+
+    def built(name, **values):
+        with flagsaver.flagsaver():
+            loaded = experiments.load(experiments.find(name))
+            for flag, value in values.items():
+                FLAGS[flag].value = value
+            return experiments.build(loaded)
+
+    return built
+
+
+def described(experiment):
+    return [(phase.loss, phase.players, phase.repeats) for phase in experiment.phases]
+
+
+@pytest.mark.parametrize("name", ["gaussians", "vanilla_mnist", "dcgan_mnist"])
+def test_updates_at_once_take_one_pass_only_where_it_is_exact(name, build):
+    apart = [
+        ("critic_with_penalties", ("critic",), 1),
+        ("generator", ("generator",), 1),
+    ]
+    at_once = [("both", ("critic", "generator"), 1)]
+    assert described(build(name, loss="bce")) == apart
+    assert described(build(name, loss="bce", update="simultaneous")) == at_once
+    assert described(build(name, loss="wgan_gp", update="simultaneous")) == at_once
+    assert described(build(name, loss="hinge", update="simultaneous")) == apart
+    (critic, _) = described(build(name, loss="bce", update="simultaneous", n_critic=3))
+    assert critic == ("critic_with_penalties", ("critic",), 3)
+
+
+def test_wgan_gp_brings_its_penalty_and_keeps_n_critic(build):
+    experiment = build("dcgan_mnist", loss="wgan_gp", n_critic=5)
+    assert described(experiment)[0] == ("critic_with_penalties", ("critic",), 5)
+    assert "gradient_penalty" in experiment.system.losses
+    assert "r1" in build("dcgan_mnist", penalty="r1").system.losses
+
+
+def dense(*widths):
+    return sum((a + 1) * b for a, b in itertools.pairwise(widths))
+
+
+@pytest.mark.parametrize(
+    ("name", "generator", "critic"),
+    [
+        ("vanilla_mnist", dense(100, 128, 256, 512, 784), dense(784, 512, 256, 1)),
+        (
+            "dcgan_mnist",
+            # Dense without bias, three kernels of 4x4, the last bias, three normalisations.
+            100 * 7 * 7 * 256 + 16 * (256 * 128 + 128 * 64 + 64) + 1 + 2 * (256 + 128 + 64),
+            16 * (1 * 64 + 64 * 128) + 64 + 128 + 7 * 7 * 128 + 1,
+        ),
+    ],
+)
+def test_the_networks_have_the_papers_sizes(name, generator, critic, build):
+    state = abstract_state(build(name), make_mesh(), fsdp=False)
+    counts = {key: count_parameters(player.params) for key, player in state.players.items()}
+    assert counts == {"generator": generator, "critic": critic}
+
+
+def test_a_run_remembers_the_flags_that_were_defined_for_it(command, tiny_flags, tmp_path):
+    run_dir = tmp_path / "run"
+    tiny = tiny_flags("vanilla_mnist", steps=1, penalty="r1", update="simultaneous")
+    code, out, _ = command("--experiment=vanilla_mnist", f"--run_dir={run_dir}", *tiny)
+    assert code == 0, out
+    kept = json.loads((run_dir / "config.json").read_text())["flags"]
+    assert kept["penalty"] == "r1" and kept["latent_size"] == 4
+    output = tmp_path / "grid.png"
+    code, out, _ = command("--mode=sample", f"--run_dir={run_dir}", f"--output={output}")
+    assert code == 0 and output.stat().st_size > 1000, out
+    code, out, _ = command("--experiment=vanilla_mnist", "--help")
+    assert code == 0 and out.index("--latent_size=100") < out.index("Flags of every experiment")
