@@ -29,6 +29,7 @@ FLAGS.set_default("batch_size", 256)
 FLAGS.set_default("eval_every", 1_000)
 FLAGS.set_default("checkpoint_every", 1_000)
 FLAGS.set_default("log_every", 200)
+FLAGS.set_default("steps_per_dispatch", 50)
 
 flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 on a grid.")
 flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")

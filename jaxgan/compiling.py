@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import parallel
 from jaxgan.console import human_bytes, human_count, table
+from jaxgan.dispatch import make_group_step
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase, rounds
 from jaxgan.state import TrainState, count_parameters, create_state
@@ -54,18 +56,39 @@ def compile_steps(
     actives: Sequence[tuple[Phase, ...]],
     abstract: TrainState,
     batch: Mapping[str, Any],
+    *,
+    steps_per_dispatch: int = 1,
 ) -> dict[tuple[Phase, ...], Any]:
-    """Compiles the step of every set of phases, ahead of time and side by side."""
+    """Compiles the step of every set of phases, ahead of time and side by side.
+
+    Returns:
+      By the phases that play: the executable of `make_step`'s function or, with several steps per
+      dispatch, of `make_group_step`'s.
+    """
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
-    replicated = jax.sharding.NamedSharding(shardings.step.mesh, jax.sharding.PartitionSpec())
-    lowered = [
-        jax.jit(
-            make_step(experiment.system, active, rules),
-            donate_argnums=0,
-            out_shardings=(shardings, replicated),
-        ).lower(abstract, [dict(batch)] * rounds(active))
-        for active in actives
-    ]
+    mesh = shardings.step.mesh
+    replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+
+    def lower(active: tuple[Phase, ...]) -> Any:
+        if steps_per_dispatch == 1:
+            step: Any = make_step(experiment.system, active, rules)
+            inputs: tuple = ([dict(batch)] * rounds(active),)
+        else:
+            step = make_group_step(experiment.system, active, rules, steps_per_dispatch)
+            room = steps_per_dispatch * rounds(active)
+            stack = {
+                name: jax.ShapeDtypeStruct(
+                    (room, *leaf.shape),
+                    leaf.dtype,
+                    sharding=parallel.batch_sharding(mesh, stacked=True),
+                )
+                for name, leaf in batch.items()
+            }
+            inputs = (stack, jax.ShapeDtypeStruct((), jnp.int32))
+        jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated))
+        return jitted.lower(abstract, *inputs)
+
+    lowered = [lower(active) for active in actives]
     with ThreadPoolExecutor() as pool:
         compiled = pool.map(lambda step: step.compile(), lowered)
     return dict(zip(actives, compiled, strict=True))

@@ -55,6 +55,14 @@ flags.DEFINE_bool("fsdp", False, "Split large parameters over the devices instea
 flags.DEFINE_bool(
     "deterministic", False, "On a GPU: the same bits in every run, at the price of slower kernels."
 )
+flags.DEFINE_integer(
+    "steps_per_dispatch",
+    1,
+    "Steps that the device takes at one call of the host, at most; for tiny networks. Such a group "
+    "of steps ends where a line is logged, at measurements and checkpoints, and where other phases "
+    "play: with a phase that plays every k-th step, groups have 1 and k - 1 steps.",
+    lower_bound=1,
+)
 flags.DEFINE_integer("log_every", 50, "Steps between console lines.", lower_bound=1)
 flags.DEFINE_integer(
     "eval_every", 1000, "Steps between measurements, sample grids and their checkpoints.", 1

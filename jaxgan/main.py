@@ -141,7 +141,7 @@ def configuration(
         if flag.name not in PER_COMMAND
     }
     abstract = abstract_state(experiment, mesh, fsdp=False)
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
     return {
         "experiment": loaded.name,
         "command": ["python", "-m", "jaxgan.main", *sys.argv[1:]],
@@ -239,6 +239,7 @@ def settings(run_dir: Path) -> Settings:
             accumulate=FLAGS.accumulate,
         ),
         fsdp=FLAGS.fsdp,
+        steps_per_dispatch=FLAGS.steps_per_dispatch,
         log_every=FLAGS.log_every,
         eval_every=FLAGS.eval_every,
         checkpoint_every=FLAGS.checkpoint_every,

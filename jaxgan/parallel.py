@@ -57,23 +57,29 @@ def state_sharding(abstract_state: Any, mesh: Mesh, *, fsdp: bool) -> Any:
     return jax.tree.map(lambda leaf: NamedSharding(mesh, spec(leaf)), abstract_state)
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """Rows of a batch over the devices; every other axis whole."""
-    return NamedSharding(mesh, PartitionSpec(AXIS))
+def batch_sharding(mesh: Mesh, *, stacked: bool = False) -> NamedSharding:
+    """Rows of a batch over the devices; every other axis whole.
+
+    `stacked`: of batches that lie in a stack `[batches, rows, ...]`.
+    """
+    return NamedSharding(mesh, PartitionSpec(None, AXIS) if stacked else PartitionSpec(AXIS))
 
 
-def global_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+def global_batch(
+    batch: Mapping[str, np.ndarray], mesh: Mesh, *, stacked: bool = False
+) -> dict[str, jax.Array]:
     """Puts this process's rows on its devices, as its part of the global batch.
 
     Args:
       batch: arrays `[local rows, ...]` of any dtype, equally many rows in every process. On a CPU
         the device arrays may alias them: never write into these buffers again.
       mesh: from `make_mesh`.
+      stacked: the arrays are stacks of batches, `[batches, local rows, ...]`.
 
     Returns:
       Global arrays `[rows of all processes, ...]`, sharded by `batch_sharding`.
     """
-    sharding = batch_sharding(mesh)
+    sharding = batch_sharding(mesh, stacked=stacked)
     return {
         name: jax.make_array_from_process_local_data(sharding, rows) for name, rows in batch.items()
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import jax
+import numpy as np
 
 from jaxgan.console import Console, duration
 from jaxgan.errors import UserError
@@ -25,13 +26,14 @@ COUNTERS = ("skipped",)
 
 @dataclass
 class Interval:
-    """The steps between two console lines."""
+    """The steps between two console lines: what each call of `Telemetry.train` brought."""
 
     step: int = 0
     timed_steps: int = 0
     wait_seconds: float = 0.0
     finished: float | None = None
     metrics: list[Mapping[str, jax.Array]] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
 
 
 class Telemetry:
@@ -88,12 +90,19 @@ class Telemetry:
         self.close()
 
     def train(
-        self, step: int, metrics: Mapping[str, jax.Array], *, wait_seconds: float = 0.0
+        self,
+        step: int,
+        metrics: Mapping[str, jax.Array],
+        *,
+        steps: int = 1,
+        wait_seconds: float = 0.0,
     ) -> None:
-        """Notes one training step; call it after every one.
+        """Notes training steps up to number `step`; call it after every dispatch.
 
-        metrics: scalars named without a prefix, as 'critic_loss'; they may still be being computed.
-        wait_seconds: how long the host waited for the step's batch.
+        metrics: scalars named without a prefix, as 'critic_loss', or arrays whose first `steps`
+            values are those of the steps; they may still be being computed.
+        steps: how many they are. They must not go past a multiple of log_every.
+        wait_seconds: how long the host waited for their batches.
 
         At every log_every-th step the means over the previous interval are written, of the values
         that are finite (null if none is); COUNTERS are written as they stood at its last step.
@@ -103,12 +112,13 @@ class Telemetry:
         current = self._current
         current.step = step
         current.metrics.append(metrics)
+        current.steps.append(steps)
         if self._clock is None:
             # The first step compiles and warms up: the clock starts when the device has done it.
             jax.block_until_ready(metrics)
             self._clock, self._first_step_done = self._time(), time.monotonic()
         else:
-            current.timed_steps += 1
+            current.timed_steps += steps
             current.wait_seconds += wait_seconds
         if step % self.log_every == 0:
             if self._pending is not None:
@@ -187,7 +197,8 @@ class Telemetry:
 
     def _write(self, interval: Interval) -> None:
         assert self._clock is not None
-        means = {f"train/{n}": v for n, v in summarise(jax.device_get(interval.metrics)).items()}
+        means = summarise(jax.device_get(interval.metrics), interval.steps)
+        means = {f"train/{n}": v for n, v in means.items()}
         finished = self._time() if interval.finished is None else interval.finished
         seconds = finished - self._clock
         self._clock = finished
@@ -242,15 +253,16 @@ def is_ready(metrics: Mapping[str, Any]) -> bool:
     return all(array.is_ready() for array in arrays)
 
 
-def summarise(steps: list[Mapping[str, float]]) -> dict[str, float]:
+def summarise(dispatches: list[Mapping[str, Any]], steps: list[int]) -> dict[str, float]:
     """The mean of each metric over the steps that have it and where it is finite, else NaN.
 
-    COUNTERS keep their last value.
+    Takes scalars, or arrays of which the first values are those of so many steps. COUNTERS keep
+    their last value.
     """
     values: dict[str, list[float]] = {}
-    for metrics in steps:
+    for metrics, count in zip(dispatches, steps, strict=True):
         for name, value in metrics.items():
-            values.setdefault(name, []).append(float(value))
+            values.setdefault(name, []).extend(float(v) for v in np.ravel(value)[:count])
     means = {}
     for name, series in values.items():
         finite = [v for v in series if math.isfinite(v)]

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 import jaxgan
 from jaxgan import parallel, report
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, describe, new_state
-from jaxgan.data.pipeline import make_batches
+from jaxgan.data.pipeline import Stack, make_batches
+from jaxgan.dispatch import groups
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
-from jaxgan.game import active_phases, distinct_steps, rounds, validate
+from jaxgan.game import distinct_steps, rounds, validate
 from jaxgan.state import TrainState, trained_networks
 from jaxgan.step import Rules
 from jaxgan.telemetry import Telemetry
@@ -35,6 +37,7 @@ class Settings:
     seed: int
     rules: Rules
     fsdp: bool
+    steps_per_dispatch: int
     log_every: int
     eval_every: int
     checkpoint_every: int
@@ -178,16 +181,29 @@ def train(
         # A second reference would keep the first state alive through its donation.
         del restored
 
+        most = settings.steps_per_dispatch
+        stops = (settings.log_every, settings.eval_every, settings.checkpoint_every)
+        cut = (experiment.phases, first, settings.steps, most, stops)
+        # Data is loaded while the steps compile.
+        batches.start(
+            None
+            if most == 1
+            else (
+                Stack(length * rounds(active), most * rounds(active))
+                for active, length in groups(*cut)
+            )
+        )
         ahead = distinct_steps(experiment.phases, settings.steps, first=first)
         began = time.monotonic()
-        compiled = compile_steps(experiment, rules, ahead, abstract, batch)
+        compiled = compile_steps(experiment, rules, ahead, abstract, batch, steps_per_dispatch=most)
         telemetry.say(describe(abstract, compiled, rules.accumulate))
         telemetry.say(f"compiled in {time.monotonic() - began:.1f} s")
 
         # The order matters: measurements see the state that is saved, the data's position is taken
         # before the next batch is drawn, and nothing waits for the step that is under way.
-        step, previous = first, None
+        step, previous, last = first, None, 0
         progress = Progress(first, first, float(state.skipped))
+        to_come = groups(*cut)
         while True:
             ended, stop = step == settings.steps, stopped()
             resumed_here = step == first and first > 0
@@ -203,26 +219,29 @@ def train(
                     checkpoints.save(step, state, position, figures, wait=bool(ended or stop))
             if ended or stop:
                 break
-            active = active_phases(experiment.phases, step)
+            active, length = next(to_come)
             waiting = time.monotonic()
-            drawn = [next(batches) for _ in range(rounds(active))]
+            if most == 1:
+                inputs: tuple = ([next(batches) for _ in range(rounds(active))],)
+            else:
+                inputs = (next(batches), np.int32(length))
             waited = time.monotonic() - waiting
-            state, metrics = compiled[active](state, drawn)
-            # The host stays one step ahead of the device, and no further: it must not pile up
+            state, metrics = compiled[active](state, *inputs)
+            # The host stays one dispatch ahead of the device, and no further: it must not pile up
             # batches, and a signal must find the run where it says it is.
             jax.block_until_ready(previous)
             if previous is None:
                 jax.block_until_ready(metrics)
                 telemetry.say(f"first step after {time.monotonic() - jaxgan.STARTED:.1f} s")
             elif step % settings.log_every == 0:
-                progress.note(step, float(previous["skipped"]))
-            step, previous = step + 1, metrics
-            telemetry.train(step, metrics, wait_seconds=waited)
+                progress.note(step, float(np.ravel(previous["skipped"])[last]))
+            step, previous, last = step + length, metrics, length - 1
+            telemetry.train(step, metrics, steps=length, wait_seconds=waited)
 
         telemetry.flush()
         show_report(settings.run_dir, telemetry)
         if previous is not None and progress.learned == first:
-            progress.note(step, float(previous["skipped"]), patience=1)
+            progress.note(step, float(np.ravel(previous["skipped"])[last]), patience=1)
         if stop and not ended:
             where = f"saved at step {step}" if step else "before step 1, there was nothing to save"
             telemetry.say(f"{stop}: {where}; the same command goes on from there")

@@ -112,6 +112,31 @@ def test_rows_hold_means_and_speed(tmp_path, clock):
     )
 
 
+def test_several_steps_at_once_are_logged_as_one_by_one(tmp_path, clock):
+    values = np.arange(1.0, 11.0)
+    values[6] = np.nan
+    with open_run(tmp_path / "one", log_every=5) as run:
+        for step, value in enumerate(values, 1):
+            clock.now += 1.0
+            metrics = {"critic_loss": jnp.float32(value), "skipped": jnp.float32(step >= 7)}
+            run.train(step, metrics, wait_seconds=0.25)
+    with open_run(tmp_path / "many", log_every=5) as run:
+        step = 0
+        for count in (1, 4, 3, 1, 1):
+            clock.now += count
+            padding = np.full(4 - count, 1e9)
+            metrics = {
+                "critic_loss": np.append(values[step : step + count], padding),
+                "skipped": np.append(np.arange(step + 1, step + count + 1) >= 7, padding),
+            }
+            step += count
+            run.train(step, metrics, steps=count, wait_seconds=0.25 * count)
+    assert rows(tmp_path / "many") == rows(tmp_path / "one")
+    first, second = rows(tmp_path / "many")
+    assert first["train/critic_loss"] == 3.0 and second["train/critic_loss"] == 8.25
+    assert second["train/skipped"] == 1 and second["train/wait_share"] == 0.25
+
+
 def test_nothing_is_fetched_before_the_next_interval_is_over(tmp_path):
     Scalar.fetched = 0
     run = open_run(tmp_path, log_every=3)

@@ -1,15 +1,18 @@
 """From row numbers to batches on the devices: shuffled, seeded per row, prefetched, resumable.
 
-Only row numbers travel through grain; one call of the caller's `load` makes a batch of them. Every
-process computes the same global row numbers and seeds and loads the rows of its own devices, so a
-batch does not depend on how many processes or devices there are.
+One call of the caller's `load` makes a batch, or a whole stack of them for several steps of a tiny
+network: a row must not cost a call of its own. Every process computes the same global row numbers
+and seeds and loads the rows of its own devices, so a batch does not depend on how many processes or
+devices there are.
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+import functools
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
-import grain
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -24,9 +27,46 @@ _AHEAD = 2
 _WORDS = {"size": "the number of examples", "batch_size": "--batch_size", "seed": "--seed"}
 
 
+class Stack(NamedTuple):
+    """Batches that are handed out as one array: how many, and how many it has room for."""
+
+    batches: int
+    room: int
+
+
 def row_seeds(seed: int, batch_number: int, batch_size: int) -> np.ndarray:
     """uint64 [batch_size]: a seed per row of the global batch, from the arguments alone."""
     return np.random.SeedSequence((seed, batch_number)).generate_state(batch_size, np.uint64)
+
+
+def row_order(size: int, seed: int) -> Callable[[int, int], np.ndarray]:
+    """The endless order in which examples are seen: every epoch is a permutation of its own.
+
+    Args:
+      size: how many examples there are.
+      seed: of the order.
+
+    Returns:
+      A function of a place in the order and a number of rows that gives the indices of the rows
+      from there on, int64 [rows]. It draws the epochs that it needs and no other, and keeps the
+      last two: 16 bytes for each example.
+    """
+
+    @functools.lru_cache(maxsize=2)
+    def permutation(epoch: int) -> np.ndarray:
+        # The spawn key keeps this apart from the row seeds, which count batches.
+        sequence = np.random.SeedSequence(seed, spawn_key=(epoch,))
+        return np.random.default_rng(sequence).permutation(size)
+
+    def rows(first: int, count: int) -> np.ndarray:
+        epochs = range(first // size, (first + count - 1) // size + 1)
+        parts = []
+        for epoch in epochs:
+            begin, end = (min(max(at - epoch * size, 0), size) for at in (first, first + count))
+            parts.append(permutation(epoch)[begin:end])
+        return np.concatenate(parts, dtype=np.int64)
+
+    return rows
 
 
 def local_rows(batch_size: int, mesh: Mesh) -> np.ndarray:
@@ -43,35 +83,68 @@ class Batches(Iterator[dict[str, jax.Array]]):
     a thread has already prepared, and setting it costs the same wherever it points.
     """
 
-    def __init__(self, dataset: grain.IterDataset, identity: dict[str, int], workers: set):
-        self._open: grain.DatasetIterator | None = iter(dataset)
+    def __init__(
+        self,
+        make: Callable[[int, Stack | None], dict[str, jax.Array]],
+        identity: dict[str, int],
+        threads: int,
+    ):
+        self._make = make
         self._identity = identity
-        self._workers = workers
+        self._ahead_at_most = _AHEAD + threads - 1
+        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(threads, "jaxgan-batches")
+        self._position = 0
+        self._planned: Iterator[Stack | None] | None = None
+        self._ahead: deque[tuple[Stack | None, Future]] = deque()
+
+    def start(self, stacks: Iterable[Stack] | None = None) -> None:
+        """Begins to load, from the position on, before the first batch is asked for.
+
+        Args:
+          stacks: what each call of `next` is to hand out, so that it can be prepared in time:
+            arrays [room, batch_size, ...] of which the first `batches` are filled. None, which is
+            also what a first `next` starts with: single batches without end.
+        """
+        self._drop()
+        self._planned = iter(itertools.repeat(None) if stacks is None else stacks)
+        self._fill()
 
     def __next__(self) -> dict[str, jax.Array]:
-        """The next batch.
+        """The next batch, or stack of batches.
 
         Returns:
-          What `load` returned, as global arrays [batch_size, ...] sharded over the mesh.
+          What `load` returned, as global arrays [batch_size, ...] sharded over the mesh; see
+          `start` for stacks.
 
         Raises:
           Whatever `load` raised on its thread, with its own type. The position stays, so the next
           call tries the same batch again.
         """
-        batches = self._batches()
+        if self._planned is None:
+            self.start()
+        self._fill()
+        if not self._ahead:
+            raise StopIteration
+        stack, future = self._ahead[0]
         try:
-            return next(batches)
+            batch = future.result()
         except Exception:
-            # Grain would go on with the batch after the one that failed.
-            batches.set_state(batches.get_state())
+            assert self._planned is not None
+            again = [stack for stack, _ in self._ahead]
+            self._planned = itertools.chain(again, self._planned)
+            self._drop()
             raise
+        self._ahead.popleft()
+        self._position += 1 if stack is None else stack.batches
+        self._fill()
+        return batch
 
     def get_state(self) -> dict[str, int]:
         """The position, as JSON can hold it; `next_index` numbers the batch that comes next."""
-        return {"next_index": int(self._batches().get_state()["next_index"]), **self._identity}
+        return {"next_index": self._position, **self._identity}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continues from where `get_state` was taken, bit for bit.
+        """Continues from where `get_state` was taken, bit for bit, in single batches (`start`).
 
         Raises:
           UserError: the position was taken with another data size, batch size or seed, whose order
@@ -84,23 +157,32 @@ class Batches(Iterator[dict[str, jax.Array]]):
                     f"cannot continue in the data: {_WORDS[name]} was {theirs} when this run was "
                     f"saved and is now {ours}; put it back, or start afresh with another --run_dir"
                 )
-        self._batches().set_state({"next_index": int(state["next_index"])})
+        self._drop()
+        self._planned = None
+        self._position = int(state["next_index"])
 
     def close(self) -> None:
         """Stops the threads and waits for them. Nothing but another `close` may follow."""
-        if self._open is None:
-            return
-        self._open.close()
-        # Let go of it now: grain's iterator complains when the interpreter ends before it does.
-        self._open = None
-        for worker in list(self._workers):
-            worker.join()
-        self._workers.clear()
+        if self._pool is not None:
+            self._drop()
+            self._pool.shutdown()
+            self._pool = None
 
-    def _batches(self) -> grain.DatasetIterator:
-        if self._open is None:
+    def _fill(self) -> None:
+        if self._pool is None:
             raise ValueError("these batches are closed")
-        return self._open
+        assert self._planned is not None
+        counts = (1 if stack is None else stack.batches for stack, _ in self._ahead)
+        number = self._position + sum(counts)
+        missing = self._ahead_at_most - len(self._ahead)
+        for stack in itertools.islice(self._planned, missing):
+            self._ahead.append((stack, self._pool.submit(self._make, number, stack)))
+            number += 1 if stack is None else stack.batches
+
+    def _drop(self) -> None:
+        for _, future in self._ahead:
+            future.cancel()
+        self._ahead.clear()
 
 
 def make_batches(
@@ -116,9 +198,9 @@ def make_batches(
 
     Args:
       load: called on a thread as `load(indices, seeds)`, int64 [rows] in [0, size) and uint64
-        [rows], for the rows of one batch that this process holds. Returns arrays [rows, ...]. They
-        must be new ones: on a CPU the device arrays may be these very buffers. Whatever is random
-        about a row comes from its seed.
+        [rows], for the rows of one batch (or stack of batches) that this process holds. Returns
+        arrays [rows, ...]. They must be new ones: on a CPU the device arrays may be these very
+        buffers. Whatever is random about a row comes from its seed.
       size: how many examples there are. Batches run across the ends of epochs, so it may be less
         than `batch_size`.
       batch_size: rows of the global batch, a multiple of the number of devices.
@@ -136,27 +218,32 @@ def make_batches(
         raise UserError(f"--seed={seed} is out of range: take one from 0 to 4294967295")
     parallel.check_batch_size(batch_size, mesh)
     mine = local_rows(batch_size, mesh)
-    workers: set[threading.Thread] = set()
+    order = row_order(size, seed)
 
-    def load_batch(number: int, indices: np.ndarray) -> dict[str, np.ndarray]:
-        workers.add(threading.current_thread())
-        return load(np.asarray(indices, np.int64)[mine], row_seeds(seed, number, batch_size)[mine])
+    def load_rows(number: int, count: int) -> dict[str, np.ndarray]:
+        indices = order(number * batch_size, count * batch_size).reshape(count, batch_size)
+        seeds = [row_seeds(seed, number + later, batch_size)[mine] for later in range(count)]
+        return load(indices[:, mine].reshape(-1), np.concatenate(seeds))
 
-    dataset = (
-        grain.MapDataset.range(size)
-        .seed(seed)
-        .shuffle()
-        .repeat(None)
-        .batch(batch_size)
-        .map_with_index(load_batch)
-        # With one thread the device stage's own thread is enough: grain's zero means "on the
-        # caller's".
-        .to_iter_dataset(
-            grain.ReadOptions(
-                num_threads=threads if threads > 1 else 0, prefetch_buffer_size=threads
-            )
-        )
-        .map(lambda batch: parallel.global_batch(batch, mesh))
-    )
-    ahead = grain.experimental.ThreadPrefetchIterDataset(dataset, prefetch_buffer_size=_AHEAD)
-    return Batches(ahead, {"size": size, "batch_size": batch_size, "seed": seed}, workers)
+    def make(number: int, stack: Stack | None) -> dict[str, jax.Array]:
+        if stack is None:
+            return parallel.global_batch(load_rows(number, 1), mesh)
+        filled = {
+            name: rows.reshape(stack.batches, len(mine), *rows.shape[1:])
+            for name, rows in load_rows(number, stack.batches).items()
+        }
+        return parallel.global_batch(_padded(filled, stack.room), mesh, stacked=True)
+
+    identity = {"size": size, "batch_size": batch_size, "seed": seed}
+    return Batches(make, identity, threads)
+
+
+def _padded(stacked: dict[str, np.ndarray], room: int) -> dict[str, np.ndarray]:
+    """Arrays [batches, ...] with zeros after them, [room, ...]."""
+    padded = {}
+    for name, rows in stacked.items():
+        padded[name] = rows
+        if len(rows) < room:
+            padded[name] = np.zeros((room, *rows.shape[1:]), rows.dtype)
+            padded[name][: len(rows)] = rows
+    return padded

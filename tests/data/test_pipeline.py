@@ -10,7 +10,7 @@ import pytest
 
 from jaxgan import parallel
 from jaxgan.data import pipeline
-from jaxgan.data.pipeline import make_batches, row_seeds
+from jaxgan.data.pipeline import Stack, make_batches, row_order, row_seeds
 from jaxgan.errors import UserError
 
 
@@ -23,7 +23,7 @@ def load(indices, seeds):
 def no_thread_is_left():
     before = set(threading.enumerate())
     yield
-    left = [t.name for t in set(threading.enumerate()) - before if "grain" in t.name.lower()]
+    left = [t.name for t in set(threading.enumerate()) - before if "batches" in t.name]
     assert left == []
 
 
@@ -110,6 +110,91 @@ def test_row_seeds_differ_by_row_batch_and_seed():
     seeds = [row_seeds(seed, batch, 32) for seed in range(4) for batch in range(50)]
     assert len(np.unique(seeds)) == 4 * 50 * 32
     np.testing.assert_array_equal(row_seeds(2, 7, 32), row_seeds(2, 7, 32))
+
+
+def test_the_order_can_be_entered_anywhere():
+    order = row_order(7, seed=5)
+    whole = order(0, 50)
+    assert whole.dtype == np.int64
+    for first, count in ((0, 1), (6, 2), (3, 30), (14, 7), (48, 2)):
+        np.testing.assert_array_equal(row_order(7, seed=5)(first, count), whole[first:][:count])
+    np.testing.assert_array_equal(order(0, 50), whole)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_stacks_hold_the_same_batches(open_batches, devices):
+    expected = take(open_batches(), 11)
+    batches = open_batches(devices=devices)
+    batches.start(Stack(count, 4) for count in (4, 1, 3))
+    place = 0
+    for count in (4, 1, 3):
+        stack = next(batches)
+        for array in stack.values():
+            assert array.shape == (4, 4)
+            assert array.sharding.spec == jax.sharding.PartitionSpec(None, "data")
+            np.testing.assert_array_equal(array[count:], 0)
+        assert_same(
+            [{name: np.asarray(array)[i] for name, array in stack.items()} for i in range(count)],
+            expected[place : place + count],
+        )
+        place += count
+        assert batches.get_state()["next_index"] == place
+    with pytest.raises(StopIteration):
+        next(batches)
+    # A position inside a stack is a position like any other.
+    batches.set_state({**batches.get_state(), "next_index": 6})
+    assert_same(take(batches, 5), expected[6:])
+
+
+def test_a_stack_is_loaded_by_one_call_and_two_are_ahead(open_batches):
+    calls = []
+
+    def counted(indices, seeds):
+        calls.append(len(indices))
+        return load(indices, seeds)
+
+    batches = open_batches(counted)
+    batches.start(Stack(3, 3) for _ in range(9))
+    take(batches, 2)
+    deadline = time.monotonic() + 10
+    while len(calls) < 4 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.05)
+    assert calls == [12] * 4
+
+
+def test_loading_starts_before_the_first_batch_is_asked_for(open_batches):
+    loaded = threading.Event()
+
+    def noted(indices, seeds):
+        loaded.set()
+        return load(indices, seeds)
+
+    open_batches(noted).start()
+    assert loaded.wait(10)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_stack_that_could_not_be_loaded_is_tried_again(open_batches, threads):
+    expected = take(open_batches(), 6)
+    broken = {"now": True}
+
+    def failing(indices, seeds):
+        batch = load(indices, seeds)
+        if broken["now"] and expected[3]["seed"][0] in batch["seed"]:
+            raise UserError("a.png cannot be read")
+        return batch
+
+    batches = open_batches(failing, threads=threads)
+    batches.start(iter([Stack(2, 2), Stack(3, 3), Stack(1, 3)]))
+    next(batches)
+    for _ in range(2):
+        with pytest.raises(UserError, match="cannot be read"):
+            next(batches)
+        assert batches.get_state()["next_index"] == 2
+    broken["now"] = False
+    np.testing.assert_array_equal(next(batches)["seed"], [b["seed"] for b in expected[2:5]])
+    np.testing.assert_array_equal(next(batches)["seed"][0], expected[5]["seed"])
 
 
 @pytest.mark.parametrize("threads", [1, 3])
