@@ -141,7 +141,7 @@ def configuration(
         if flag.name not in PER_COMMAND
     }
     abstract = abstract_state(experiment, mesh, fsdp=False)
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
     return {
         "experiment": loaded.name,
         "command": ["python", "-m", "jaxgan.main", *sys.argv[1:]],

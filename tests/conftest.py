@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
@@ -14,6 +15,13 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # The tests and the runs that they start compile much the same steps.
 compilation_cache.enable()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def parsed_flags():
+    """Grain reads absl flags; under pytest nobody parses them."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
 
 
 @pytest.fixture

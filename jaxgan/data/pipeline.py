@@ -1,18 +1,18 @@
 """From row numbers to batches on the devices: shuffled, seeded per row, prefetched, resumable.
 
-One call of the caller's `load` makes a batch, or a whole stack of them for several steps of a tiny
-network: a row must not cost a call of its own. Every process computes the same global row numbers
-and seeds and loads the rows of its own devices, so a batch does not depend on how many processes or
-devices there are.
+An element in grain is a whole batch, or a stack of them for several steps of a tiny network, made
+by one call of the caller's `load`: a row must not cost a Python call of its own. Every process
+computes the same global row numbers and seeds and loads the rows of its own devices, so a batch
+does not depend on how many processes or devices there are.
 """
 
 import functools
-import itertools
-from collections import deque
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import grain
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -85,17 +85,21 @@ class Batches(Iterator[dict[str, jax.Array]]):
 
     def __init__(
         self,
-        make: Callable[[int, Stack | None], dict[str, jax.Array]],
+        make: Callable[[int, Stack | None], dict[str, np.ndarray]],
+        mesh: Mesh,
         identity: dict[str, int],
         threads: int,
     ):
         self._make = make
+        self._mesh = mesh
         self._identity = identity
-        self._ahead_at_most = _AHEAD + threads - 1
-        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(threads, "jaxgan-batches")
+        self._threads = threads
         self._position = 0
-        self._planned: Iterator[Stack | None] | None = None
-        self._ahead: deque[tuple[Stack | None, Future]] = deque()
+        self._stacks: list[Stack] | None = None
+        self._taken = 0
+        self._open: grain.DatasetIterator | None = None
+        self._workers: set[threading.Thread] = set()
+        self._closed = False
 
     def start(self, stacks: Iterable[Stack] | None = None) -> None:
         """Begins to load, from the position on, before the first batch is asked for.
@@ -105,9 +109,13 @@ class Batches(Iterator[dict[str, jax.Array]]):
             arrays [room, batch_size, ...] of which the first `batches` are filled. None, which is
             also what a first `next` starts with: single batches without end.
         """
-        self._drop()
-        self._planned = iter(itertools.repeat(None) if stacks is None else stacks)
-        self._fill()
+        if self._closed:
+            raise ValueError("these batches are closed")
+        self._stop()
+        self._stacks = None if stacks is None else list(stacks)
+        self._taken = 0
+        self._open = iter(self._dataset(self._position, self._stacks))
+        self._open.start_prefetch()
 
     def __next__(self) -> dict[str, jax.Array]:
         """The next batch, or stack of batches.
@@ -120,23 +128,19 @@ class Batches(Iterator[dict[str, jax.Array]]):
           Whatever `load` raised on its thread, with its own type. The position stays, so the next
           call tries the same batch again.
         """
-        if self._planned is None:
+        if self._open is None:
             self.start()
-        self._fill()
-        if not self._ahead:
-            raise StopIteration
-        stack, future = self._ahead[0]
+        assert self._open is not None
         try:
-            batch = future.result()
-        except Exception:
-            assert self._planned is not None
-            again = [stack for stack, _ in self._ahead]
-            self._planned = itertools.chain(again, self._planned)
-            self._drop()
+            batch = next(self._open)
+        except StopIteration:
             raise
-        self._ahead.popleft()
-        self._position += 1 if stack is None else stack.batches
-        self._fill()
+        except Exception:
+            # Grain would go on with the batch after the one that failed.
+            self._open.set_state(self._open.get_state())
+            raise
+        self._position += 1 if self._stacks is None else self._stacks[self._taken].batches
+        self._taken += 1
         return batch
 
     def get_state(self) -> dict[str, int]:
@@ -157,32 +161,49 @@ class Batches(Iterator[dict[str, jax.Array]]):
                     f"cannot continue in the data: {_WORDS[name]} was {theirs} when this run was "
                     f"saved and is now {ours}; put it back, or start afresh with another --run_dir"
                 )
-        self._drop()
-        self._planned = None
+        self._stop()
         self._position = int(state["next_index"])
 
     def close(self) -> None:
         """Stops the threads and waits for them. Nothing but another `close` may follow."""
-        if self._pool is not None:
-            self._drop()
-            self._pool.shutdown()
-            self._pool = None
+        self._stop()
+        self._closed = True
 
-    def _fill(self) -> None:
-        if self._pool is None:
-            raise ValueError("these batches are closed")
-        assert self._planned is not None
-        counts = (1 if stack is None else stack.batches for stack, _ in self._ahead)
-        number = self._position + sum(counts)
-        missing = self._ahead_at_most - len(self._ahead)
-        for stack in itertools.islice(self._planned, missing):
-            self._ahead.append((stack, self._pool.submit(self._make, number, stack)))
-            number += 1 if stack is None else stack.batches
+    def _stop(self) -> None:
+        if self._open is None:
+            return
+        self._open.close()
+        # Let go of it now: grain's iterator complains when the interpreter ends before it does.
+        self._open = None
+        for worker in list(self._workers):
+            worker.join()
+        self._workers.clear()
 
-    def _drop(self) -> None:
-        for _, future in self._ahead:
-            future.cancel()
-        self._ahead.clear()
+    def _dataset(self, position: int, stacks: list[Stack] | None) -> grain.IterDataset:
+        count = sys.maxsize if stacks is None else len(stacks)
+        before = np.cumsum([0, *(stack.batches for stack in stacks or ())])
+
+        def make(element: int) -> dict[str, np.ndarray]:
+            self._workers.add(threading.current_thread())
+            if stacks is None:
+                return self._make(position + element, None)
+            return self._make(position + int(before[element]), stacks[element])
+
+        stacked = stacks is not None
+        dataset = (
+            grain.MapDataset.range(count)
+            .map(make)
+            # With one thread the device stage's own thread is enough: grain's zero means "on the
+            # caller's".
+            .to_iter_dataset(
+                grain.ReadOptions(
+                    num_threads=self._threads if self._threads > 1 else 0,
+                    prefetch_buffer_size=self._threads,
+                )
+            )
+            .map(lambda batch: parallel.global_batch(batch, self._mesh, stacked=stacked))
+        )
+        return grain.experimental.ThreadPrefetchIterDataset(dataset, prefetch_buffer_size=_AHEAD)
 
 
 def make_batches(
@@ -225,17 +246,17 @@ def make_batches(
         seeds = [row_seeds(seed, number + later, batch_size)[mine] for later in range(count)]
         return load(indices[:, mine].reshape(-1), np.concatenate(seeds))
 
-    def make(number: int, stack: Stack | None) -> dict[str, jax.Array]:
+    def make(number: int, stack: Stack | None) -> dict[str, np.ndarray]:
         if stack is None:
-            return parallel.global_batch(load_rows(number, 1), mesh)
+            return load_rows(number, 1)
         filled = {
             name: rows.reshape(stack.batches, len(mine), *rows.shape[1:])
             for name, rows in load_rows(number, stack.batches).items()
         }
-        return parallel.global_batch(_padded(filled, stack.room), mesh, stacked=True)
+        return _padded(filled, stack.room)
 
     identity = {"size": size, "batch_size": batch_size, "seed": seed}
-    return Batches(make, identity, threads)
+    return Batches(make, mesh, identity, threads)
 
 
 def _padded(stacked: dict[str, np.ndarray], room: int) -> dict[str, np.ndarray]:

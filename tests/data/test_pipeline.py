@@ -73,7 +73,7 @@ def test_one_and_two_devices_and_any_number_of_threads_see_the_same(open_batches
 
 def test_each_process_loads_its_rows_of_the_same_batch(open_batches, monkeypatch):
     expected = take(open_batches(batch_size=6, devices=1), 5)
-    monkeypatch.setattr(parallel, "global_batch", lambda batch, mesh: batch)
+    monkeypatch.setattr(parallel, "global_batch", lambda batch, mesh, stacked: batch)
     parts = []
     for rows in (np.arange(0, 3), np.arange(3, 6)):
         monkeypatch.setattr(pipeline, "local_rows", lambda size, mesh, rows=rows: rows)
@@ -160,7 +160,8 @@ def test_a_stack_is_loaded_by_one_call_and_two_are_ahead(open_batches):
     while len(calls) < 4 and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(0.05)
-    assert calls == [12] * 4
+    # Two wait, and the thread may hold a third that it has no room for yet.
+    assert set(calls) == {12} and len(calls) in (4, 5)
 
 
 def test_loading_starts_before_the_first_batch_is_asked_for(open_batches):
