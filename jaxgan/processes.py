@@ -100,8 +100,8 @@ def on_tpu_vm() -> bool:
     asked for its neighbours, which JAX does; JAX itself sets TPU_SKIP_MDS_QUERY, when it is
     imported, where there is no TPU chip.
     """
-    platforms = getattr(jax.config, "jax_platforms", None)
-    if platforms and "tpu" not in platforms.split(","):
+    platforms = allowed_platforms()
+    if platforms and "tpu" not in platforms:
         return False
     if "TPU_LIBRARY_PATH" not in os.environ and importlib.util.find_spec("libtpu") is None:
         return False
@@ -111,6 +111,12 @@ def on_tpu_vm() -> bool:
     if hosts:
         return "," in hosts
     return "TPU_SKIP_MDS_QUERY" not in os.environ
+
+
+def allowed_platforms() -> list[str]:
+    """The kinds of devices that JAX was told to keep to, or none."""
+    named = getattr(jax.config, "jax_platforms", None) or ""
+    return [name for name in named.split(",") if name]
 
 
 def _initialise(seconds: float, **arguments: Any) -> None:

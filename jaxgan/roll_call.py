@@ -70,7 +70,7 @@ def _hear(coordinator: tuple[str, int], processes: int, seconds: float) -> None:
             said = _read(connection)
             if said is None:
                 continue
-            process, count = int(said.get("process", -1)), said.get("processes")
+            process, count = said["process"], said["processes"]
             if count != processes:
                 wrong = f"process {process} was told --processes={count} and process 0 {processes}"
             elif process in (0, *present):
@@ -117,13 +117,13 @@ def _call(coordinator: tuple[str, int], processes: int, process: int, seconds: f
 
 
 def _write(connection: socket.socket, message: dict) -> None:
-    connection.sendall(json.dumps({"jaxgan": 1, **message}).encode() + b"\n")
+    connection.sendall(json.dumps({"of": "jaxgan", **message}).encode() + b"\n")
 
 
 def _read(connection: socket.socket) -> dict | None:
     """The next message, or None if what comes is none."""
     with contextlib.suppress(OSError, ValueError), connection.makefile("rb") as file:
         message = json.loads(file.readline(4096))
-        if isinstance(message, dict) and "jaxgan" in message:
+        if isinstance(message, dict) and message.get("of") == "jaxgan":
             return message
     return None
