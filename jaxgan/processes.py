@@ -55,6 +55,8 @@ def start(
     Raises:
       UserError: the arguments do not fit together, or the others cannot be reached.
     """
+    if jax.distributed.is_initialized():
+        return
     if coordinator is None:
         if index is not None or (processes or 1) > 1:
             raise UserError("--processes and --process_index need --coordinator=HOST:PORT")
@@ -194,12 +196,19 @@ def local(tree: T) -> T:
     """
     if not several():
         return tree
-    meshes = [leaf.sharding.mesh for leaf in jax.tree.leaves(tree)]
-    if not meshes:
-        return tree
-    whole = jax.sharding.NamedSharding(meshes[0], jax.sharding.PartitionSpec())
-    gathered = jax.jit(lambda leaves: leaves, out_shardings=whole)(tree)
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0), gathered)
+
+    def copy(leaf: jax.Array) -> jax.Array:
+        if not leaf.is_fully_replicated:
+            assert isinstance(leaf.sharding, jax.sharding.NamedSharding)
+            whole = jax.sharding.NamedSharding(leaf.sharding.mesh, jax.sharding.PartitionSpec())
+            leaf = jax.jit(_unchanged, out_shardings=whole)(leaf)
+        return leaf.addressable_data(0)
+
+    return jax.tree.map(copy, tree)
+
+
+def _unchanged(leaf: jax.Array) -> jax.Array:
+    return leaf
 
 
 @contextlib.contextmanager
