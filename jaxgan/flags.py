@@ -75,9 +75,35 @@ flags.DEFINE_string(
 flags.DEFINE_string("input", None, "For sample: what to work on, where the experiment takes one.")
 flags.DEFINE_string("output", None, "For sample: the file to write.")
 flags.DEFINE_integer("count", 64, "For sample: how many samples to draw.", lower_bound=1)
+flags.DEFINE_string(
+    "coordinator",
+    None,
+    "HOST:PORT of process 0, where several processes train one run; the same for all of them. Not "
+    "needed on TPU VMs and under Slurm.",
+)
+flags.DEFINE_integer(
+    "processes",
+    None,
+    "With --coordinator: how many processes there are. 1 keeps to this process in any case.",
+    lower_bound=1,
+)
+flags.DEFINE_integer("process_index", None, "With --coordinator: which process this is, from 0.")
+flags.DEFINE_integer("join_timeout", 300, "Seconds to wait for the other processes.", lower_bound=1)
 
 # What a run was begun with and cannot go on without: it decides what the numbers in its checkpoints
 # (the position in the data, the random key) mean.
 FIXED = ("experiment", "data", "scale", "seed", "batch_size")
 # What concerns one command only, and is not part of a run's configuration.
-PER_COMMAND = ("mode", "list", "run_dir", "checkpoint", "input", "output", "count")
+PER_COMMAND = (
+    "mode",
+    "list",
+    "run_dir",
+    "checkpoint",
+    "input",
+    "output",
+    "count",
+    "coordinator",
+    "processes",
+    "process_index",
+    "join_timeout",
+)

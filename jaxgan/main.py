@@ -1,12 +1,14 @@
 """The command, `python -m jaxgan.main --experiment=NAME`: from flags to a run or its samples.
 
-Exit codes: 0 all done; 2 a mistake, said in one line; 75 stopped by a signal and saved, the same
-command goes on (75 is the system's "try again later", so schedulers restart it); 130 interrupted
-where there was nothing to save.
+Exit codes: 0 all done; 2 a mistake, said in one line; 69 another process of the run was lost; 75
+stopped by a signal and saved, the same command goes on (75 is the system's "try again later", so
+schedulers restart it); 130 interrupted where there was nothing to save.
 """
 
+import contextlib
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import sys
@@ -18,7 +20,7 @@ import jax
 from absl import flags
 
 import jaxgan
-from jaxgan import compilation_cache, parallel, run_directory, trained
+from jaxgan import compilation_cache, parallel, processes, run_directory, trained
 from jaxgan import experiment as experiments
 from jaxgan.compiling import abstract_state
 from jaxgan.errors import UserError
@@ -29,7 +31,8 @@ from jaxgan.train import Settings, check, train
 
 FLAGS = flags.FLAGS
 
-DONE, MISTAKE, STOPPED, INTERRUPTED = 0, 2, 75, 130
+DONE, STOPPED = 0, 75
+MISTAKE, LOST, INTERRUPTED = processes.MISTAKE, processes.LOST, processes.INTERRUPTED
 
 
 def typed(argv: Sequence[str], name: str) -> str | None:
@@ -124,6 +127,7 @@ def prepare_machine() -> None:
     if FLAGS.deterministic:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops"
     compilation_cache.enable()
+    processes.start(FLAGS.coordinator, FLAGS.processes, FLAGS.process_index, FLAGS.join_timeout)
 
 
 def configuration(
@@ -178,22 +182,23 @@ def command(argv: Sequence[str]) -> int:
         goes_on = old is not None and old["experiment"] == loaded.name
         before = old.get("flags", {}).get("scale") if old and goes_on else None
         scale, reason = experiments.settle_scale(loaded, before)
-        print(f"{loaded.name}: {scale} scale ({reason})", flush=True)
-    mesh = parallel.make_mesh()
+        processes.say(f"{loaded.name}: {scale} scale ({reason})")
     experiment = experiments.build(loaded)
     if FLAGS.mode == "train":
-        return train_command(loaded, experiment, scale, run_dir, mesh)
+        return train_command(loaded, experiment, scale, run_dir, parallel.make_mesh())
+    # A run is used by each process on its own devices, and the first one's answer counts.
+    mesh = parallel.make_mesh(jax.local_devices()) if processes.several() else parallel.make_mesh()
     step, networks = trained.restore(experiment, run_dir, mesh, FLAGS.checkpoint)
     if FLAGS.mode == "eval":
         measured_on = {"data": FLAGS.data, "held_out": FLAGS.held_out}
         figures = trained.evaluate(experiment, run_dir, step, networks, measured_on)
-        print(f"step {step}\n{figures}")
+        processes.say(f"step {step}\n{figures}")
         return DONE
     if FLAGS.output is None:
         raise UserError("--mode=sample needs --output=FILE")
     source = Path(FLAGS.input) if FLAGS.input else None
     request = experiments.SampleRequest(source, Path(FLAGS.output), FLAGS.seed, FLAGS.count)
-    print(trained.sample(experiment, networks, request))
+    processes.first_does(lambda: print(trained.sample(experiment, networks, request)))
     return DONE
 
 
@@ -209,20 +214,31 @@ def train_command(
     check(experiment, chosen, mesh)
     for phase in experiment.phases:
         if phase.start >= chosen.steps or phase.stop == phase.start:
-            print(f"note: phase {phase.name!r} does not play in these {chosen.steps} steps")
+            processes.say(f"note: phase {phase.name!r} does not play in these {chosen.steps} steps")
     data = experiment.data()
     for part in (data.description, data.description.get("held_out") or {}):
         if skipped := part.get("skipped"):
             names = ", ".join(map(str, skipped))
-            print(f"left out {len(skipped)} pictures that cannot be read: {names}")
+            processes.say(f"left out {len(skipped)} pictures that cannot be read: {names}")
     config = configuration(loaded, experiment, data, scale, mesh)
-    with run_directory.locked(run_dir):
-        for note in run_directory.check_run(run_dir, config, loaded.path):
-            print(note, flush=True)
+    processes.check_same(
+        "process {} has other flags, data or checkpoints than process 0; use the same flags for "
+        "all processes, and a --run_dir that all of them see",
+        json.dumps([config["flags"], data.size, run_directory.checkpoint_names(run_dir)]),
+    )
+    with contextlib.ExitStack() as held:
+
+        def claim() -> None:
+            held.enter_context(run_directory.locked(run_dir))
+            for note in run_directory.check_run(run_dir, config, loaded.path):
+                print(note, flush=True)
 
         def begin() -> None:
-            run_directory.record_run(run_dir, config, loaded.path)
+            processes.first_does(
+                lambda: run_directory.record_run(run_dir, config, loaded.path),
+            )
 
+        processes.first_does(claim)
         return DONE if train(experiment, data, chosen, mesh, begin) else STOPPED
 
 
@@ -250,7 +266,8 @@ def settings(run_dir: Path) -> Settings:
 def run() -> None:
     """The entry point: a mistake is one line and exit code 2, never a traceback."""
     try:
-        code = command(sys.argv)
+        with processes.no_waiting_for_the_lost():
+            code = command(sys.argv)
     except UserError as error:
         print(f"jaxgan: {error}", file=sys.stderr)
         code = MISTAKE

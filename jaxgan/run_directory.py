@@ -76,7 +76,7 @@ def check_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -
             f"--run_dir={run_dir} holds a run of {old['experiment']}, not of "
             f"{config['experiment']}; choose another directory"
         )
-    if not any((run_dir / "checkpoints").glob("[0-9]*")):
+    if not checkpoint_names(run_dir):
         return []
     changed = changed_flags(old.get("flags", {}), config["flags"])
     fixed = [change for flag, change in changed.items() if flag in FIXED]
@@ -90,6 +90,11 @@ def check_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -
     if kept.exists() and kept.read_bytes() != experiment_file.read_bytes():
         notes.append(f"{experiment_file.name} has changed since the run began")
     return notes
+
+
+def checkpoint_names(run_dir: Path) -> list[str]:
+    """The names of the checkpoints of the run in a directory, in order; there may be none."""
+    return sorted(path.name for path in (run_dir / "checkpoints").glob("[0-9]*"))
 
 
 def record_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -> None:

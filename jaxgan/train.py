@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 import jaxgan
-from jaxgan import parallel, report
+from jaxgan import parallel, processes, report
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, describe, new_state
 from jaxgan.data.pipeline import Stack, make_batches
@@ -144,7 +144,8 @@ def train(
     abstract = abstract_state(experiment, mesh, fsdp=settings.fsdp)
 
     with contextlib.ExitStack() as closing:
-        stopped = closing.enter_context(stop_signals())
+        signals = processes.stop_together() if processes.several() else stop_signals()
+        stopped = closing.enter_context(signals)
         checkpoints = open_checkpoints(experiment, settings.run_dir, keep=settings.keep)
         closing.callback(checkpoints.close)
         batches = make_batches(
@@ -166,6 +167,7 @@ def train(
             primary=jax.process_index() == 0,
         )
         closing.callback(telemetry.close)
+        closing.enter_context(processes.no_waiting_for_the_lost())
         if restored is not None:
             for sentence in restored.skipped:
                 telemetry.say(sentence)
@@ -252,13 +254,13 @@ def measure(
     experiment: Experiment, state: TrainState, run_dir: Path, step: int, telemetry: Telemetry
 ) -> dict[str, float] | None:
     """Evaluates and shows the state as it is; returns the figures, if the experiment has any."""
-    networks = trained_networks(experiment.system.players, state.players)
+    networks = processes.local(trained_networks(experiment.system.players, state.players))
     figures = None
     if experiment.evaluate is not None:
         figures = {f"eval/{name}": value for name, value in experiment.evaluate(networks).items()}
         telemetry.evaluation(step, figures)
-    exhibits = experiment.preview(networks) if experiment.preview is not None else {}
-    if jax.process_index() == 0:
+    if processes.is_first():
+        exhibits = experiment.preview(networks) if experiment.preview is not None else {}
         for name, exhibit in exhibits.items():
             path = exhibit.save(run_dir / "samples" / f"{name}_{step:08d}")
             telemetry.picture(step, name, path)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from jaxgan import processes
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.compiling import abstract_state
 from jaxgan.console import table
@@ -47,7 +48,7 @@ def restore(
     finally:
         checkpoints.close()
     for sentence in restored.skipped:
-        print(sentence)
+        processes.say(sentence)
     players = {
         name: Player(opt_state=(), **parts) for name, parts in restored.state["players"].items()
     }
@@ -89,11 +90,15 @@ def evaluate(
     figures = experiment.evaluate(networks)
     row: dict[str, Any] = {"step": step, **measured_on}
     row |= {name: value if math.isfinite(value) else None for name, value in figures.items()}
-    try:
-        with (run_dir / "evaluations.jsonl").open("a") as rows:
-            rows.write(json.dumps(row) + "\n")
-    except OSError as error:
-        raise unwritable(run_dir, error) from None
+
+    def note() -> None:
+        try:
+            with (run_dir / "evaluations.jsonl").open("a") as rows:
+                rows.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise unwritable(run_dir, error) from None
+
+    processes.first_does(note)
     return table(("figure", "value"), [(name, f"{value:.4f}") for name, value in figures.items()])
 
 
