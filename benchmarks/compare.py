@@ -7,14 +7,14 @@ The second form writes `benchmarks/baseline/KIND.json` from one or more runs on 
 systems that they lack stay as they were.
 
 Compared are ratios, because times move between machines and hours: how much faster jaxgan's step
-is than each contestant's, and its share of the matrix product's speed, pair by pair in one run. A
-ratio has got worse if its median has dropped by more than is allowed and no group of the run is as
-good as the baseline's median (what a change of the code slows down is slower in every group).
-Allowed is three times the noise, but at least 10 % and at most 33 % (a factor of e^-0.4). The noise
-is the larger of the new run's and the baseline's: 1.48 times the median distance of the logarithms
-of the pairs from their median, which is the standard deviation if the noise is Gaussian and cares
-little for a few groups that something else disturbed; or how far the accepted runs are from each
-other.
+is than each contestant's, and its share of the matrix product's speed (of steps of at least 1
+GFLOP), pair by pair in one run. A ratio has got worse if its median has dropped by more than is
+allowed and no group of the run is as good as the baseline's median (what a change of the code slows
+down is slower in every group). Allowed is three times the noise, but at least 10 % and at most 33 %
+(a factor of e^-0.4). The noise is the larger of the new run's and the baseline's: 1.48 times the
+median distance of the logarithms of the pairs from their median, which is the standard deviation if
+the noise is Gaussian and cares little for a few groups that something else disturbed; or how far
+the accepted runs are from each other.
 
 What does not depend on the machine's mood is compared strictly: executables of a run, none compiled
 after the second step, FLOPs and collectives of each step may not grow, temporary memory by 5 %.
@@ -42,6 +42,8 @@ ALLOWED_ELSEWHERE = math.log(2)
 NOISES_ALLOWED = 3.0
 MEMORY_GROWTH, MEMORY_GROWTH_ELSEWHERE = 0.05, 0.25
 
+# Below this the host and the memory limit a step, and its share says little about its arithmetic.
+LEAST_GFLOP = 1.0
 SHARE = "share of the matrix product"
 
 
@@ -72,7 +74,7 @@ def ratios(system: Mapping[str, Any]) -> dict[str, list[float]]:
         for label, peer in system.get("peers", {}).items()
         if "ratio" in peer
     }
-    if "share_of_matmul" in system:
+    if system.get("gflop", 0.0) >= LEAST_GFLOP:
         found[SHARE] = system["share_of_matmul"]["groups"]
     return found
 

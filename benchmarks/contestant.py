@@ -5,6 +5,7 @@ requests it waits for the next line, so that contestants that are timed in turns
 the machine.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -109,23 +110,25 @@ class Contestant:
         """Ends the process; a second call does nothing."""
         if self._process.poll() is None:
             try:
-                self._process.communicate('{"do": "quit"}\n', timeout=10)
+                assert self._process.stdin is not None
+                self._process.stdin.write('{"do": "quit"}\n')
+                self._process.stdin.close()
+                self._process.wait(timeout=10)
             except (subprocess.TimeoutExpired, ValueError, OSError):
                 self._process.kill()
                 self._process.wait()
+        self._reader.join()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(OSError):  # what was not sent is of no use to anybody
+                    stream.close()
         self._errors.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        try:
-            for line in self._process.stdout:
-                if line.startswith("{"):
-                    self._lines.put(line)
-        except ValueError:  # the stream was closed
-            pass
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                self._lines.put(line)
         self._lines.put("")
 
     def _answer(self) -> dict[str, Any]:

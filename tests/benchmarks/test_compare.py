@@ -35,6 +35,12 @@ def test_a_worse_ratio_fails_and_says_what_was_and_is(baseline):
     assert second.startswith("digits: share of the matrix product: was 0.8, is 0.4")
 
 
+def test_the_share_of_a_step_without_much_arithmetic_is_not_compared():
+    small = compare.accept([result(gflop=0.2)], {})
+    (line,) = found(result(own=(200, 203, 197), gflop=0.2), small)
+    assert "plain flax / jaxgan" in line
+
+
 def test_plain_gradients_put_back_fail_however_noisy_the_run(baseline):
     noisy = result(own=(400, 700, 250), plain=(400, 700, 250))
     assert any("plain flax / jaxgan" in line for line in found(noisy, baseline))
