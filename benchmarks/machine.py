@@ -4,22 +4,38 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import re
+import resource
+import subprocess
+import sys
 
 import jax
 
 
 def describe_machine() -> dict[str, str]:
-    """What a reader must know to judge the times."""
+    """What a reader must know to judge the times, and the kind of machine in one word."""
     device = jax.devices()[0]
-    versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax")}
     return {
+        "kind": kind(device.platform, device.device_kind, os.cpu_count() or 1, processor()),
         "processor": processor(),
         "cores": str(os.cpu_count()),
         "device": f"{device.platform} {device.device_kind}",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        **versions,
+        **versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide what is compiled."""
+    return {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax")}
+
+
+def kind(platform: str, device: str, cores: int, processor: str) -> str:
+    """A name for machines whose times may be compared, as "cpu-2-cores-amd-epyc-9b14"."""
+    words = f"{cores} cores {processor}" if platform == "cpu" else device
+    words = re.sub(r"\((r|tm)\)|@.*|\bprocessor\b|\bcpu\b", " ", words.lower())
+    return "-".join([platform, *re.findall(r"[a-z0-9.]+", words)])
 
 
 def processor() -> str:
@@ -30,3 +46,26 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held: on its accelerator, or, on CPUs, resident."""
+    if statistics := jax.devices()[0].memory_stats():
+        return int(statistics["peak_bytes_in_use"])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def commit() -> str:
+    """The checkout's commit, with "-dirty" if files differ from it; "unknown" outside of one."""
+    root = pathlib.Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + "-dirty" * bool(git("status", "-s"))
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

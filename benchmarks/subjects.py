@@ -1,0 +1,53 @@
+"""What is timed: every experiment at its paper's sizes, and a few variants."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from jaxgan import experiment as experiments
+from jaxgan.errors import UserError, did_you_mean
+
+SUITES = ("cpu", "gpu", "all", "gate")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A step to be timed.
+
+    Attributes:
+      name: what it is called in results.
+      flags: those of `python -m jaxgan.main` that describe it.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+
+
+def subject(name: str, experiment: str, *flags: str) -> Subject:
+    """An experiment at full size on pictures that need no network, and further flags."""
+    return Subject(name, (f"--experiment={experiment}", "--scale=full", "--data=sample", *flags))
+
+
+VARIANTS = (subject("wgan_gp", "dcgan_mnist", "--loss=wgan_gp", "--n_critic=5", "--batch_size=64"),)
+# What fits into a minute. The networks are whole; batches are small for the plain layers' sake,
+# which take a second for each of these steps.
+GATE = (
+    subject("gate_dcgan", "dcgan_mnist", "--batch_size=32"),
+    subject("gate_gaussians", "gaussians"),
+)
+
+
+def subjects(suite: str, names: Sequence[str] = ()) -> list[Subject]:
+    """The subjects of a suite, or those of them that are named.
+
+    Raises:
+      UserError: a name that the suite does not have.
+    """
+    if suite == "gate":
+        known = list(GATE)
+    else:
+        known = [*(subject(name, name) for name in experiments.available()), *VARIANTS]
+    by_name = {one.name: one for one in known}
+    for name in names:
+        if name not in by_name:
+            raise UserError(f"--systems={name}, {did_you_mean(name, by_name)}")
+    return [by_name[name] for name in names] if names else known
