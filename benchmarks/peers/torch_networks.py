@@ -4,6 +4,7 @@ Layers are registered in the order in which the Flax modules make theirs, so a l
 its kind and its number among those of its kind (`flax_layers`).
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,9 +38,7 @@ class MLP(nn.Module):
     def __init__(self, inputs: int, features: list[int], picture: bool):
         super().__init__()
         sizes = [inputs, *features]
-        self.layers = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.picture = picture
 
     def forward(self, x: Tensor) -> Tensor:
@@ -238,7 +237,7 @@ def _lay_out(layer: nn.Module, name: str, array: np.ndarray) -> np.ndarray:
             array = array.reshape(-1, *unfolds).transpose(0, 3, 1, 2).reshape(array.shape)
         return array.T
     if factor := getattr(layer, "shuffles", None):
-        # PyTorch's PixelShuffle reads [channels, rows, columns], jaxgan's [rows, columns, channels].
+        # PyTorch's PixelShuffle reads [channels, rows, columns], jaxgan's the channels last.
         split = array.reshape(*array.shape[:-1], factor * factor, -1)
         array = np.swapaxes(split, -1, -2).reshape(array.shape)
     if array.ndim == 4:
