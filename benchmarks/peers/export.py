@@ -9,7 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
     loaded, _ = engine.parse(["export", *flags])
     if loaded is None:
         raise UserError("say which game: --experiment=NAME")
+    engine.prepare_machine()
     experiments.settle_scale(loaded)
     experiment = experiments.build(loaded)
     settings = engine.settings(Path("unused"))
@@ -117,7 +118,7 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
 def describe(
     subject: str,
     loaded: experiments.Loaded,
-    players: dict[str, PlayerSpec],
+    players: Mapping[str, PlayerSpec],
     active: tuple[Phase, ...],
     batch_size: int,
 ) -> dict[str, Any]:
@@ -160,9 +161,9 @@ def sizes(spec: PlayerSpec) -> dict[str, Any]:
             }
             output = jnp.tanh if network.shape else None
             slope = 0.0 if network.shape else 0.2
-            same = network.output is output and float(network.activation(-1.0)) == np.float32(
-                -slope
-            )
+            same = network.output is output and float(
+                network.activation(jnp.float32(-1.0))
+            ) == np.float32(-slope)
         case Generator28():
             found, same = {"inputs": inputs[1]}, True
         case Critic28():

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.exchange import Round, Subject
-from benchmarks.peers.worker import CRITIC, GENERATOR, PLAYERS, parser, serve
+from benchmarks.peers.worker import CRITIC, GENERATOR, PLAYERS, Peer, parser, serve
 
 
 class KerasPeer:
@@ -68,6 +68,26 @@ class KerasPeer:
         return [np.array(variable) for variable in trainable]
 
 
+def make_sampler(generator: Any) -> Any:
+    """What `predict` runs: a generator that normalises by its batch's statistics.
+
+    `predict` on the generator would use running averages, and on a functional model made of
+    `generator(latent, training=True)` too: a call's own `training` wins over the recorded one.
+    """
+    import keras
+
+    class Sampler(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            # A network that is no attribute would be a constant to the JAX backend.
+            self.generator = generator
+
+        def call(self, latent: Any, training: Any = None) -> Any:
+            return self.generator(latent, training=True)
+
+    return Sampler()
+
+
 class TrainOnBatch(KerasPeer):
     """The loop of the tutorials."""
 
@@ -76,8 +96,7 @@ class TrainOnBatch(KerasPeer):
         keras = self.keras
         generator, critic = (self.networks[player] for player in PLAYERS)
         latent = keras.Input((self.about["networks"]["generator"]["inputs"],))
-        # `predict` would normalise by running averages; jaxgan and PyTorch train on the batch's.
-        self.sampler = keras.Model(latent, generator(latent, training=True))
+        self.sampler = make_sampler(generator)
 
         def doubled(labels: Any, logits: Any) -> Any:
             return 2.0 * keras.ops.mean(keras.losses.binary_crossentropy(labels, logits, True))
@@ -257,7 +276,7 @@ def main() -> int:
     os.environ["KERAS_BACKEND"] = chosen.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-    def build(subject: Subject) -> KerasPeer:
+    def build(subject: Subject) -> Peer:
         if chosen.style == "train_on_batch":
             if subject.about["loss"] != "bce" or "high" in subject.steps()[0][0]:
                 raise RuntimeError(f"{subject.about['name']} is not two plain losses")

@@ -56,7 +56,7 @@ class Generator28(nn.Module):
     def __init__(self, latent_size: int):
         super().__init__()
         self.dense = nn.Linear(latent_size, 7 * 7 * 256, bias=False)
-        self.dense.unfolds = (7, 7, 256)  # type: ignore[assignment]
+        self.dense.unfolds = (7, 7, 256)
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in (256, 128, 64))
         self.convs = nn.ModuleList(
             [
@@ -83,7 +83,7 @@ class Critic28(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList([SameConv(1, 64, 4, 2), SameConv(64, 128, 4, 2)])
         self.dense = nn.Linear(7 * 7 * 128, 1)
-        self.dense.folds = (7, 7, 128)  # type: ignore[assignment]
+        self.dense.folds = (7, 7, 128)
 
     def forward(self, x: Tensor) -> Tensor:
         for conv in self.convs:
@@ -120,7 +120,7 @@ class SRResNet(nn.Module):
         self.body_norm = nn.BatchNorm2d(channels)
         self.up = nn.ModuleList(SameConv(channels, 4 * channels, 3) for _ in range(doublings))
         for conv in self.up:
-            conv.shuffles = 2  # type: ignore[assignment]
+            conv.shuffles = 2
         self.up_activations = nn.ModuleList(nn.PReLU(channels) for _ in range(doublings))
         self.tail = SameConv(channels, 3, 9)
 
@@ -147,7 +147,7 @@ class SRCritic(nn.Module):
         for _ in range(4):
             side = -(-side // 2)
         self.hidden = nn.Linear(side * side * sizes[-1], dense)
-        self.hidden.folds = (side, side, sizes[-1])  # type: ignore[assignment]
+        self.hidden.folds = (side, side, sizes[-1])
         self.logit = nn.Linear(dense, 1)
 
     def forward(self, x: Tensor) -> Tensor:

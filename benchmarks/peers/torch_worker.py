@@ -38,7 +38,7 @@ class TorchPeer:
         for player in PLAYERS:
             network = make_network(self.about["networks"][player]).to(self.device)
             if self.channels_last:
-                network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                network = network.to(memory_format=torch.channels_last)
             self.networks[player] = network
         # AOTAutograd has no second derivatives, so a gradient penalty runs the plain critic.
         compiled = variant == "compile"
