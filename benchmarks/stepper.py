@@ -1,8 +1,9 @@
 """A compiled step of an experiment with a state and batches to run it on: what is timed."""
 
+import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from benchmarks.plain import plain_layers
 from jaxgan import experiment as experiments
 from jaxgan import main, parallel
 from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, new_state
-from jaxgan.data.pipeline import make_batches, row_seeds
+from jaxgan.data.pipeline import Batches, Stack, make_batches, row_seeds
 from jaxgan.game import Phase, active_phases, rounds
 from jaxgan.state import count_parameters
 from jaxgan.step import make_step
@@ -24,6 +25,8 @@ from jaxgan.train import check
 
 # Batches that the timed steps take in turns.
 BATCHES = 2
+# More than a measurement of seconds can draw.
+MOST_STACKS = 100_000
 
 
 def steady_steps(phases: Sequence[Phase], steps: int) -> list[int]:
@@ -48,6 +51,7 @@ class Stepper:
       compile_seconds: how long compiling took.
       parameters: how many each player has.
       images_per_step: how many examples a step reads, all its rounds together.
+      length: how many steps a dispatch takes.
     """
 
     def __init__(self, flags: Sequence[str], devices: int = 1):
@@ -80,29 +84,38 @@ class Stepper:
         self.images_per_step = rules.batch_size * reads / len(self.actives)
         began = time.monotonic()
         distinct = list(dict.fromkeys(self.actives))
+        self._most = self.settings.steps_per_dispatch
+        self.length = self._most if len(self.cycle) == 1 else 1
         self._compiled = compile_steps(
-            self.experiment, rules, distinct, self._abstract, self._abstract_batch
+            self.experiment,
+            rules,
+            distinct,
+            self._abstract,
+            self._abstract_batch,
+            steps_per_dispatch=self._most,
         )
         self.compile_seconds = time.monotonic() - began
         self._state: Any = None
-        self._batches: list[dict[str, Any]] = []
+        self._inputs: dict[Any, tuple] = {}
         self._taken = 0
 
-    def take(self, batches: Sequence[Any] | None = None) -> dict[str, jax.Array]:
-        """Dispatches the next step of the cycle, on fixed batches unless some are given.
+    def take(self, inputs: tuple | None = None) -> dict[str, jax.Array]:
+        """Dispatches the next `length` steps of the cycle, on fixed batches unless some are given.
 
-        Returns its metrics, which may still be being computed.
+        Returns their metrics, which may still be being computed.
         """
         if self._state is None:
             self._prepare()
-        active = self.actives[self._taken % len(self.actives)]
-        if batches is None:
-            batches = [
-                self._batches[(self._taken + round) % BATCHES] for round in range(rounds(active))
-            ]
-        self._taken += 1
-        self._state, metrics = self._compiled[active](self._state, list(batches))
+        active = self.next_active()
+        self._taken += self.length
+        self._state, metrics = self._compiled[active](
+            self._state, *(inputs or self._inputs[active])
+        )
         return metrics
+
+    def next_active(self) -> tuple[Phase, ...]:
+        """The phases of the step that comes next."""
+        return self.actives[self._taken % len(self.actives)]
 
     def finish(self) -> None:
         """Waits for the device."""
@@ -134,29 +147,28 @@ class Stepper:
         return found
 
     def dispatch_milliseconds(self, seconds: float) -> float:
-        """What the host needs to start a step: the time of a step that computes nothing.
+        """What the host needs for a step: its share of a dispatch that computes nothing.
 
         It takes the same state and batches and returns the same trees, so arguments are flattened,
         checked and donated and results are wrapped as in a real step.
         """
         metrics = {name: jnp.zeros_like(value) for name, value in self.take().items()}
         self.finish()
-        active = self.actives[0]
-        batches = [self._batches[0]] * rounds(active)
+        inputs = self._inputs[self.actives[0]]
 
-        def nothing(state, batches):
+        def nothing(state, *inputs):
             return state.replace(step=state.step + 1), jax.tree.map(lambda leaf: leaf + 0, metrics)
 
         empty = jax.jit(nothing, donate_argnums=0, keep_unused=True)
-        compiled = empty.lower(self._state, batches).compile()
+        compiled = empty.lower(self._state, *inputs).compile()
         times: list[float] = []
         until = time.perf_counter() + seconds
         while not times or time.perf_counter() < until:
             began = time.perf_counter()
-            self._state, results = compiled(self._state, batches)
+            self._state, results = compiled(self._state, *inputs)
             jax.block_until_ready((self._state, results))
             times.append(time.perf_counter() - began)
-        return 1000 * float(np.median(times))
+        return 1000 * float(np.median(times)) / self.length
 
     def pipeline(self, seconds: float) -> dict[str, float]:
         """The experiment's own data, alone and under the step.
@@ -166,32 +178,36 @@ class Stepper:
           share of the time that a loop like the engine's spends waiting for its batches.
         """
         size = self.settings.rules.batch_size
-        seed = self.settings.seed
         batches = make_batches(
-            self.data.load, self.data.size, batch_size=size, seed=seed, mesh=self.mesh
+            self.data.load,
+            self.data.size,
+            batch_size=size,
+            seed=self.settings.seed,
+            mesh=self.mesh,
         )
         try:
+            drawn = self._draw(batches)
             for _ in range(4):
-                jax.block_until_ready(next(batches))
+                jax.block_until_ready(next(drawn))
             began, made = time.perf_counter(), 0
             while made == 0 or time.perf_counter() - began < seconds:
-                jax.block_until_ready(next(batches))
-                made += 1
+                inputs = next(drawn)
+                jax.block_until_ready(inputs)
+                made += self.length * rounds(self.next_active())
             alone = made * size / (time.perf_counter() - began)
             # The batches that lie ready would be a head start.
             for _ in range(2):
                 self.take()
             self.finish()
-            began, waited, previous, steps = time.perf_counter(), 0.0, None, 0
-            while steps < 3 or time.perf_counter() - began < seconds:
+            began, waited, previous, dispatches = time.perf_counter(), 0.0, None, 0
+            while dispatches < 3 or time.perf_counter() - began < seconds:
                 waiting = time.perf_counter()
-                active = self.actives[self._taken % len(self.actives)]
-                drawn = [next(batches) for _ in range(rounds(active))]
+                inputs = next(drawn)
                 waited += time.perf_counter() - waiting
-                metrics = self.take(drawn)
+                metrics = self.take(inputs)
                 jax.block_until_ready(previous)
                 previous = metrics
-                steps += 1
+                dispatches += 1
             self.finish()
             return {
                 "images_per_second": alone,
@@ -200,12 +216,37 @@ class Stepper:
         finally:
             batches.close()
 
+    def _draw(self, batches: Batches) -> Iterator[tuple]:
+        """What the engine hands to the compiled steps beside the state."""
+        if self._most == 1:
+            while True:
+                yield ([next(batches) for _ in range(rounds(self.next_active()))],)
+        kinds = [Stack(self.length * rounds(a), self._most * rounds(a)) for a in self.actives]
+        batches.start(itertools.islice(itertools.cycle(kinds), MOST_STACKS))
+        for stack in batches:
+            yield stack, np.int32(self.length)
+
     def _prepare(self) -> None:
         size = self.settings.rules.batch_size
+        loaded = []
         for number in range(BATCHES):
             rows = (np.arange(size, dtype=np.int64) + number * size) % self.data.size
-            batch = self.data.load(rows, row_seeds(self.settings.seed, number, size))
-            self._batches.append(parallel.global_batch(batch, self.mesh))
+            loaded.append(self.data.load(rows, row_seeds(self.settings.seed, number, size)))
+        placed = [parallel.global_batch(batch, self.mesh) for batch in loaded]
+        for active in dict.fromkeys(self.actives):
+            if self._most == 1:
+                batches = [placed[number % BATCHES] for number in range(rounds(active))]
+                self._inputs[active] = (batches,)
+                continue
+            room = range(self._most * rounds(active))
+            stack = {
+                name: np.stack([loaded[number % BATCHES][name] for number in room])
+                for name in loaded[0]
+            }
+            self._inputs[active] = (
+                parallel.global_batch(stack, self.mesh, stacked=True),
+                np.int32(self.length),
+            )
         state = new_state(self.experiment, self._abstract, self.settings.seed)
         number = jax.device_put(jnp.int32(self.cycle[0]), state.step.sharding)
         self._state = state.replace(step=number)

@@ -29,7 +29,7 @@ def time_steps(stepper: Stepper, seconds: float) -> dict[str, Any]:
         for _ in stepper.cycle:
             jax.block_until_ready(stepper.take())
             stepper.finish()
-            steps += 1
+            steps += stepper.length
     return {"milliseconds": 1000 * (time.perf_counter() - began) / steps, "steps": steps}
 
 

@@ -26,6 +26,7 @@ FLAGS.set_default("batch_size", 64)
 FLAGS.set_default("log_every", 500)
 FLAGS.set_default("eval_every", 5_000)
 FLAGS.set_default("checkpoint_every", 5_000)
+FLAGS.set_default("steps_per_dispatch", 20)
 
 gan_flags.define(latent_size=100, learning_rate=2e-4)
 
