@@ -136,12 +136,12 @@ def move_in_parts(
         part_key = fold(key, "part", number)
         drawn = draw(system, current, part, fold(part_key, "generate"))
         moved = move(system, phase, current, memory, part, drawn, part_key, step)
-        means = jax.tree.map(
-            lambda total, new: total + new / parts,
+        totals = jax.tree.map(
+            lambda total, new: total + new,
             totals,
             (moved.gradients, moved.loss, moved.metrics),
         )
-        return (moved.variables, moved.memory, means), None
+        return (moved.variables, moved.memory, totals), None
 
     part_batches = jax.tree.map(split, batch)
     first = jax.tree.map(lambda leaf: leaf[0], part_batches)
@@ -159,6 +159,8 @@ def move_in_parts(
     (variables, memory, (gradients, loss, metrics)), _ = jax.lax.scan(
         one_part, (variables, memory, totals), (jnp.arange(parts), part_batches)
     )
+    # Outside the loop, so that XLA can move the sums over the devices out of it where it knows how.
+    gradients, loss, metrics = jax.tree.map(lambda s: s / parts, (gradients, loss, metrics))
     return Moved(gradients, variables, memory, loss, metrics)
 
 
