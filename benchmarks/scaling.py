@@ -27,12 +27,13 @@ from jax.experimental import topologies
 
 from benchmarks import scaling_model
 from benchmarks.collectives import Collective, find_collectives
+from benchmarks.subjects import subjects
 from jaxgan import experiment as experiments
 from jaxgan import main as command
 from jaxgan import parallel
 from jaxgan.compiling import abstract_batch, abstract_state, compile_steps
 from jaxgan.console import human_bytes, human_count
-from jaxgan.errors import UserError, did_you_mean
+from jaxgan.errors import UserError
 from jaxgan.game import active_phases
 from jaxgan.step import Rules
 
@@ -48,15 +49,6 @@ NO_TPU = {
     # No device is opened, so several compilers may run side by side.
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
 }
-
-
-def systems() -> dict[str, list[str]]:
-    """The flags of every system: each experiment at full size, and WGAN-GP for its loop."""
-    plain = {name: [f"--experiment={name}"] for name in experiments.available()}
-    if "dcgan_mnist" in plain:
-        critics = ["--loss=wgan_gp", "--n_critic=5", "--batch_size=64"]
-        plain["wgan_gp"] = [*plain["dcgan_mnist"], *critics]
-    return plain
 
 
 def compile_and_count(arguments: list[str], compiler: str, devices: int) -> dict[str, Any]:
@@ -75,7 +67,7 @@ def compile_and_count(arguments: list[str], compiler: str, devices: int) -> dict
         mesh, backend = parallel.make_mesh(), "cpu"
     else:
         mesh, backend = parallel.make_mesh(slice_devices(compiler)), "tpu"
-    loaded, _ = command.parse(["scaling", "--scale=full", "--data=sample", *arguments])
+    loaded, _ = command.parse(["scaling", *arguments])
     assert loaded is not None
     experiments.settle_scale(loaded)
     experiment = experiments.build(loaded)
@@ -255,7 +247,7 @@ def write_document(counts: dict[str, Any], document: str) -> str:
 def main() -> None:
     """Parses the arguments, compiles and counts, prints a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--systems", help="of: " + ", ".join(systems()) + " (default: all)")
+    parser.add_argument("--systems", help="of benchmarks.run's, after commas (default: all)")
     parser.add_argument("--devices", default="1,2,4,8", help="numbers of simulated devices")
     parser.add_argument("--compilers", default="cpu", help="cpu, or TPU slices such as v5e:2x4")
     parser.add_argument("--dtype", help="default: float32 on cpu, bfloat16 on TPUs")
@@ -267,8 +259,9 @@ def main() -> None:
     compilers = arguments.compilers.split(",")
     numbers = [int(number) for number in arguments.devices.split(",")]
     if arguments.worker:
-        system = [*systems()[arguments.worker], f"--dtype={arguments.dtype}"]
-        print(json.dumps(compile_and_count(system, compilers[0], numbers[0])))
+        (system,) = subjects("all", [arguments.worker])
+        typed = [*system.flags, f"--dtype={arguments.dtype}"]
+        print(json.dumps(compile_and_count(typed, compilers[0], numbers[0])))
         return
     counts = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
     if arguments.model:
@@ -278,10 +271,9 @@ def main() -> None:
     if arguments.write:
         DOCUMENT.write_text(write_document(counts, DOCUMENT.read_text()))
         return
-    names = arguments.systems.split(",") if arguments.systems else list(systems())
+    named = arguments.systems.split(",") if arguments.systems else ()
+    names = [system.name for system in subjects("all", named)]
     for name in names:
-        if name not in systems():
-            raise UserError(f"--systems={name}, {did_you_mean(name, systems())}")
         for compiler in compilers:
             for devices in numbers if compiler == "cpu" else [0]:
                 label = f"{devices} x cpu" if compiler == "cpu" else compiler
