@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import json
-import math
 import statistics
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from jaxgan.errors import UserError
 JAXGAN, PLAIN, UNSHARED = "jaxgan", "plain flax", "jaxgan, two fakes"
 BFLOAT16 = "jaxgan bf16"
 OWN = (JAXGAN, PLAIN, UNSHARED, BFLOAT16)
-# Losses of another framework, on the same weights and data, must agree to this.
-TOLERANCE = 1e-4
+# Losses of another framework, on the same weights and data, must agree to this, step by step.
+TOLERANCES = (1e-4, 1e-3)
 
 
 def summary(values: Sequence[float], each: str = "groups") -> dict[str, Any]:
@@ -85,22 +84,23 @@ def check_peer(contestant: Contestant, jaxgan: Contestant, directory: Path) -> d
     expected = json.loads((directory / "expected.json").read_text())["losses"]
     answer = contestant.ask("check")
     differences = [
-        abs(theirs[player] - value) / max(1.0, abs(value))
+        max(abs(theirs[player] - value) / max(1.0, abs(value)) for player, value in ours.items())
         for ours, theirs in zip(expected, answer["losses"], strict=True)
-        for player, value in ours.items()
     ]
     theirs = contestant.ready["parameters"]
     equal = all(theirs.get(name) == n for name, n in jaxgan.ready["parameters"].items())
-    largest = math.inf if any(map(math.isnan, differences)) else max(differences)
-    if not equal or largest > TOLERANCE:
+    # Later steps grow rounding: Adam's first updates are signs of gradients. They show that the
+    # updates are the same, which a tenfold tolerance still tells.
+    wrong = [d for d, limit in zip(differences, TOLERANCES, strict=True) if not d <= limit]
+    if not equal or wrong:
         raise UserError(
             f"{contestant.label} is not the same computation: parameters {theirs} for "
-            f"{jaxgan.ready['parameters']}, losses off by {largest:.1e}"
+            f"{jaxgan.ready['parameters']}, losses of the steps off by {differences}"
         )
     for phase, moved in answer["moved"].items():
         if moved != [phase.removesuffix(" phase")]:
             raise UserError(f"{contestant.label}: the {phase} moves {moved}")
-    return {"largest_difference": largest, "parameters_equal": equal}
+    return {"differences": differences, "parameters_equal": equal}
 
 
 def measure_subject(

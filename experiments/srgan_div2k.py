@@ -10,6 +10,7 @@ Your own pictures: --data=folder:PATH, and --held_out=folder:PATH to measure on.
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,7 +22,7 @@ from jaxgan.data.superres import crop_pairs, held_out_pairs
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase
-from jaxgan.nets.srresnet import SRCritic, SRResNet
+from jaxgan.nets.srresnet import SRCritic, SRResNet, TextureCritic
 from jaxgan.state import PlayerSpec
 from jaxgan.systems import upscaling
 from jaxgan.systems.superres import superres, vgg_features
@@ -39,21 +40,25 @@ flags.DEFINE_integer("factor", 4, "How many times larger: 2, 4 or 8.")
 flags.DEFINE_integer("crop", 96, "Side of the high-resolution crops.")
 flags.DEFINE_integer("blocks", 16, "Residual blocks of the generator.")
 flags.DEFINE_integer("channels", 64, "Channels of the generator.")
+flags.DEFINE_enum("critic", "paper", ["paper", "texture"], "texture: small, for short runs.")
 flags.DEFINE_integer("critic_channels", 64, "Channels of the critic's first convolution.")
-flags.DEFINE_integer("critic_dense", 1024, "Units of the critic's dense layer; 0: none.")
-flags.DEFINE_bool("critic_smooth", False, "The critic averages pixels instead of striding.")
-flags.DEFINE_bool("critic_normalise", True, "Batch normalisation in the critic.")
+flags.DEFINE_integer("critic_dense", 1024, "Units of the paper's critic's dense layer.")
 flags.DEFINE_bool("normalise", True, "Batch normalisation in the generator, as in the paper.")
 flags.DEFINE_bool("bicubic_skip", False, "The generator corrects the bicubic enlargement.")
+flags.DEFINE_bool("smooth", False, "The generator averages pixels after enlarging.")
 flags.DEFINE_integer(
     "pretrain_steps", 1_000_000, "Steps on the content alone, at the start; 0: none."
+)
+flags.DEFINE_integer(
+    "critic_warmup", 0, "Steps that the critic is ahead: it learns before the generator listens."
 )
 flags.DEFINE_float("pretrain_learning_rate", 1e-4, "Adam's, on the content alone.")
 flags.DEFINE_float(
     "pretrain_decay", 1.0, "The share of it that is left at the end (a cosine); 1: constant."
 )
-flags.DEFINE_float("learning_rate", 1e-4, "Adam's afterwards; a tenth of it in the last half.")
-flags.DEFINE_float("critic_learning_rate", 1e-4, "The critic's, in the same way.")
+flags.DEFINE_float("learning_rate", 1e-4, "Adam's afterwards.")
+flags.DEFINE_float("critic_learning_rate", 1e-4, "The critic's.")
+flags.DEFINE_float("decay", 0.1, "What both are multiplied by after half of the adversarial steps.")
 flags.DEFINE_float("adversarial_weight", 1e-3, "Of the critic's opinion beside the content.")
 flags.DEFINE_float("ema_halflife", 0, "Of the generator's moving average, in pictures; 0: none.")
 flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz): content on its features.")
@@ -67,13 +72,14 @@ SMALL = {
     "channels": 48,
     "normalise": False,
     "bicubic_skip": True,
-    "critic_channels": 16,
-    "critic_dense": 0,
-    "critic_smooth": True,
-    "critic_normalise": False,
+    "smooth": True,
+    "critic": "texture",
+    "critic_channels": 32,
+    "critic_warmup": 150,
     "pretrain_learning_rate": 1e-3,
     "learning_rate": 2e-4,
     "critic_learning_rate": 5e-4,
+    "decay": 1.0,
     "adversarial_weight": 4e-3,
     "ema_halflife": 400.0,
     "eval_every": 250,
@@ -101,6 +107,7 @@ SSIM_WINDOW = 11
 def experiment() -> Experiment:
     check_flags()
     dtype = jnp.dtype(FLAGS.dtype)
+    warm = max(FLAGS.pretrain_steps - FLAGS.critic_warmup, 0)
     options = {"data_dir": FLAGS.data_dir, "skip_broken": FLAGS.skip_broken}
 
     def player(network, learning_rate, side, halflife=0.0) -> PlayerSpec:
@@ -130,6 +137,7 @@ def experiment() -> Experiment:
                     channels=FLAGS.channels,
                     normalise=FLAGS.normalise,
                     bicubic_skip=FLAGS.bicubic_skip,
+                    smooth=FLAGS.smooth,
                     dtype=dtype,
                 ),
                 optax.join_schedules(
@@ -139,13 +147,7 @@ def experiment() -> Experiment:
                 FLAGS.ema_halflife,
             ),
             player(
-                SRCritic(
-                    channels=FLAGS.critic_channels,
-                    dense=FLAGS.critic_dense,
-                    smooth=FLAGS.critic_smooth,
-                    normalise=FLAGS.critic_normalise,
-                    dtype=dtype,
-                ),
+                critic_network(dtype),
                 adversarial(FLAGS.critic_learning_rate),
                 FLAGS.crop,
             ),
@@ -154,8 +156,8 @@ def experiment() -> Experiment:
             features=vgg_features(FLAGS.vgg_weights) if FLAGS.vgg_weights else None,
         ),
         phases=(
+            Phase("critic", ("critic",), "critic", start=warm),
             Phase("pretrain", ("generator",), "pretrain", stop=FLAGS.pretrain_steps),
-            Phase("critic", ("critic",), "critic", start=FLAGS.pretrain_steps),
             Phase("generator", ("generator",), "generator", start=FLAGS.pretrain_steps),
         ),
         data=data,
@@ -166,11 +168,18 @@ def experiment() -> Experiment:
     )
 
 
+def critic_network(dtype: jnp.dtype) -> nn.Module:
+    """The critic that `--critic` names."""
+    if FLAGS.critic == "texture":
+        return TextureCritic(FLAGS.critic_channels, dtype=dtype)
+    return SRCritic(FLAGS.critic_channels, FLAGS.critic_dense, dtype=dtype)
+
+
 def check_flags() -> None:
     """Raises UserError for sizes that do not go together."""
     if FLAGS.factor not in (2, 4, 8):
         raise UserError(f"--factor={FLAGS.factor}: the generator enlarges 2, 4 or 8 times")
-    least = 16 if FLAGS.critic_smooth or FLAGS.vgg_weights else FLAGS.factor
+    least = 16 if FLAGS.vgg_weights else FLAGS.factor
     if FLAGS.crop % least or FLAGS.crop < least:
         raise UserError(f"--crop={FLAGS.crop} must be a multiple of {least} under these flags")
     if FLAGS.loss == "wgan_gp":
@@ -184,6 +193,6 @@ def pretraining() -> optax.Schedule:
 
 
 def adversarial(learning_rate: float) -> optax.Schedule:
-    """The paper's: constant, and a tenth of it in the second half of the adversarial phase."""
+    """The paper's: constant, and `--decay` of it in the second half of the adversarial steps."""
     half = (FLAGS.steps - FLAGS.pretrain_steps) // 2
-    return optax.piecewise_constant_schedule(learning_rate, {half: 0.1})
+    return optax.piecewise_constant_schedule(learning_rate, {half: FLAGS.decay})

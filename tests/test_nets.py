@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgan.nets.dcgan import Critic28, Generator28
 from jaxgan.nets.mlp import MLP
-from jaxgan.nets.srresnet import SRCritic, SRResNet
+from jaxgan.nets.srresnet import SRCritic, SRResNet, TextureCritic
 from jaxgan.state import count_parameters
 
 
@@ -41,6 +41,13 @@ def test_the_critic_of_srgan_is_that_of_the_paper():
     count, out = shapes(SRCritic(), 2, 96, 96, 3)
     assert count == convolutions + 64 + normalised + dense
     assert out == (2,)
+
+
+def test_the_texture_critic_answers_for_every_place():
+    widths = [3, 32, 32, 64, 64]
+    count, out = shapes(TextureCritic(), 2, 96, 64, 3)
+    assert count == sum((9 * a + 1) * b for a, b in itertools.pairwise(widths)) + 9 * 64 + 1
+    assert out == (2, 24, 16)
 
 
 def test_the_dcgan_of_the_tutorials():

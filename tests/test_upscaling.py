@@ -41,9 +41,10 @@ def test_a_tiled_picture_is_the_whole_picture(factor):
     assert (tiled != whole).mean() < 0.01
 
 
+@pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("factor", [2, 4])
-def test_reach_is_how_far_a_pixel_acts(factor):
-    generator = network(factor=factor)
+def test_reach_is_how_far_a_pixel_acts(factor, smooth):
+    generator = network(factor=factor, smooth=smooth)
     reach, middle = generator.module.reach, 20
     base = jnp.zeros((1, 2 * middle + 1, 2 * middle + 1, 3))
     changed = base.at[0, middle, middle].set(5.0)
@@ -51,6 +52,14 @@ def test_reach_is_how_far_a_pixel_acts(factor):
     rows = np.flatnonzero(moved > 0) // factor - middle
     assert -reach <= rows.min() and rows.max() <= reach
     assert rows.max() >= reach - 2
+
+
+def test_a_smooth_generator_makes_flat_areas_of_flat_areas():
+    flat = jnp.full((1, 40, 40, 3), 0.3)
+    inside = slice(72, 88), slice(72, 88)
+    made = {on: np.asarray(network(smooth=on)(flat))[0][inside] for on in (False, True)}
+    assert np.ptp(made[False], axis=(0, 1)).min() > 1e-2
+    assert np.ptp(made[True], axis=(0, 1)).max() < 1e-5
 
 
 def test_a_generator_with_a_bicubic_skip_begins_as_bicubic():

@@ -46,6 +46,9 @@ class SRResNet(nn.Module):
       normalise: batch normalisation in the blocks, as in the paper.
       bicubic_skip: adds the bicubically enlarged input to the output, so that training starts from
         bicubic interpolation instead of from nothing. Not in the paper.
+      smooth: averages 2x2 pixels after each sub-pixel convolution, so that a flat area can only
+        become a flat area: a critic otherwise first teaches it the grid of period 2 that sub-pixel
+        convolutions make so easily (Aitken et al. 2017, arXiv 1707.02937). Not in the paper.
       dtype: what it computes in.
     """
 
@@ -54,12 +57,15 @@ class SRResNet(nn.Module):
     channels: int = 64
     normalise: bool = True
     bicubic_skip: bool = False
+    smooth: bool = False
     dtype: jnp.dtype = jnp.float32
 
     @property
     def reach(self) -> int:
         """How many low-resolution pixels around a pixel can change what is made of it."""
-        at_high = 4 / self.factor + sum(2.0**-up for up in range(int(math.log2(self.factor))))
+        ups = range(int(math.log2(self.factor)))
+        at_high = 4 / self.factor + sum(2.0**-up for up in ups)
+        at_high += sum(2.0 ** -(up + 1) for up in ups) if self.smooth else 0
         return 4 + 2 * self.blocks + 1 + math.ceil(at_high)
 
     @nn.compact
@@ -74,11 +80,18 @@ class SRResNet(nn.Module):
         x = x + skip
         for _ in range(int(math.log2(self.factor))):
             x = PReLU()(pixel_shuffle(Conv(4 * self.channels, 3, dtype=self.dtype)(x), 2))
+            x = average_neighbours(x) if self.smooth else x
         last = nn.initializers.zeros if self.bicubic_skip else nn.initializers.lecun_normal()
         high = Conv(3, 9, dtype=self.dtype, kernel_init=last)(x)
         if self.bicubic_skip:
             high = high + enlarge(low, self.factor).astype(self.dtype)
         return high
+
+
+def average_neighbours(x: Array) -> Array:
+    """The mean of every pixel and those above it, left of it, and both; the same size."""
+    x = jnp.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0)), mode="edge")
+    return (x[:, 1:, 1:] + x[:, :-1, 1:] + x[:, 1:, :-1] + x[:, :-1, :-1]) / 4
 
 
 def enlarge(images: Array, factor: int) -> Array:
@@ -92,18 +105,12 @@ class SRCritic(nn.Module):
 
     Attributes:
       channels: of the first convolution; 64 in the paper. They double three times.
-      dense: units of the first dense layer; 1024 in the paper. 0 replaces both layers by the mean
-        of a last convolution's logits, so that the critic judges texture wherever it is.
-      smooth: averages 2x2 pixels instead of striding. A strided convolution's gradient has a
-        checkerboard in it, which a generator that is trained for minutes only takes over.
-      normalise: batch normalisation, as in the paper.
+      dense: units of the first dense layer; 1024 in the paper.
       dtype: what it computes in.
     """
 
     channels: int = 64
     dense: int = 1024
-    smooth: bool = False
-    normalise: bool = True
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -111,19 +118,44 @@ class SRCritic(nn.Module):
         """Logits `[batch]` of `[batch, height, width, 3]` in [-1, 1]."""
         x = images.astype(self.dtype)
         for index in range(8):
-            normalised = self.normalise and index > 0
             x = Conv(
                 self.channels * 2 ** (index // 2),
                 3,
-                stride=2 if index % 2 and not self.smooth else 1,
-                use_bias=not normalised,
+                stride=1 + index % 2,
+                use_bias=index == 0,
                 dtype=self.dtype,
             )(x)
-            x = BatchNorm()(x, train=train) if normalised else x
+            x = BatchNorm()(x, train=train) if index else x
             x = jax.nn.leaky_relu(x, 0.2)
-            x = downsample_average(x, 2) if index % 2 and self.smooth else x
-        if not self.dense:
-            return Conv(1, 3, dtype=self.dtype)(x).mean(axis=(1, 2, 3))
         x = x.reshape(x.shape[0], -1)
         x = jax.nn.leaky_relu(nn.Dense(self.dense, dtype=self.dtype)(x), 0.2)
         return nn.Dense(1, dtype=self.dtype)(x)[:, 0]
+
+
+class TextureCritic(nn.Module):
+    """A critic for runs of minutes: it judges texture wherever it is, not the picture.
+
+    Every stage has two convolutions and averages 2x2 pixels. A strided convolution's gradient has
+    a checkerboard in it, which a generator that is trained for minutes only takes over; one answer
+    for the whole picture teaches the critic too little in that time. Not in the paper.
+
+    Attributes:
+      channels: of the first stage; they double with each.
+      stages: how many.
+      dtype: what it computes in.
+    """
+
+    channels: int = 32
+    stages: int = 2
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool) -> Array:
+        """`[batch, h, w, 3]` in [-1, 1] to logits `[batch, h / 2^stages, w / 2^stages]`."""
+        x = images.astype(self.dtype)
+        for stage in range(self.stages):
+            for _ in range(2):
+                x = Conv(self.channels * 2**stage, 3, dtype=self.dtype)(x)
+                x = jax.nn.leaky_relu(x, 0.2)
+            x = downsample_average(x, 2)
+        return Conv(1, 3, dtype=self.dtype)(x)[..., 0]
