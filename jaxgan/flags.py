@@ -1,4 +1,5 @@
-"""The flags of the engine. Experiments change their defaults; library code never reads them."""
+"""The flags of the engine. Experiments change their defaults; only main.py, experiments and their
+`gan_flags.py` read them."""
 
 from absl import flags
 
@@ -24,7 +25,8 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "data",
     "sample",
-    "A TFDS name, folder:PATH, zip:PATH, or `sample`, which needs no network.",
+    "A TFDS name, folder:PATH, zip:PATH, or `sample`, which needs no network; for grey pictures of "
+    "one size also npz:PATH.",
 )
 flags.DEFINE_string("held_out", None, "Data to measure on, named as --data is.")
 flags.DEFINE_string("data_dir", None, "Where TFDS data sets are. Default: ~/tensorflow_datasets.")

@@ -19,6 +19,9 @@ from jaxgan.systems.adversarial import PENALTIES, Weighted, adversarial, one_pas
 
 FLAGS = flags.FLAGS
 
+# Of the gradient penalty in WGAN-GP (arXiv 1704.00028, algorithm 1).
+WGAN_GP_WEIGHT = 10.0
+
 # The flags belong to the file that calls `define`: to its --help and to its runs' configuration.
 flags.disclaim_key_flags()
 
@@ -39,7 +42,7 @@ def define(
         "penalty",
         penalty,
         ["none", *PENALTIES],
-        "On the critic; --loss=wgan_gp brings its own, of weight 10.",
+        f"On the critic; --loss=wgan_gp brings its own, of weight {WGAN_GP_WEIGHT:g}, instead.",
     )
     flags.DEFINE_float("penalty_weight", penalty_weight, "What the penalty is multiplied by.")
     flags.DEFINE_float("learning_rate", learning_rate, "Adam's, for both players.")
@@ -52,7 +55,7 @@ def define(
 def weighted() -> tuple[Weighted, ...]:
     """The penalty that the flags ask for, if any; WGAN-GP's as in arXiv 1704.00028."""
     if FLAGS.loss == "wgan_gp":
-        return (Weighted("gradient_penalty", 10.0),)
+        return (Weighted("gradient_penalty", WGAN_GP_WEIGHT),)
     return (Weighted(FLAGS.penalty, FLAGS.penalty_weight),) if FLAGS.penalty != "none" else ()
 
 

@@ -244,8 +244,10 @@ def stop_together() -> Iterator[Callable[[], str | None]]:
 
 
 @contextlib.contextmanager
-def no_waiting_for_the_lost() -> Iterator[None]:
+def no_waiting_for_the_lost(last: Callable[[], None] | None = None) -> Iterator[None]:
     """Ends this process at once when what is inside fails, where there are several processes.
+
+    `last` is called before a mistake that has a name ends it: what is known is written down.
 
     The usual way out closes checkpoints and leaves JAX's service in an orderly manner, and both
     wait minutes for processes that are not there any more, or that wait for this one.
@@ -254,6 +256,9 @@ def no_waiting_for_the_lost() -> Iterator[None]:
         yield
     except (Exception, KeyboardInterrupt) as error:
         if several():
+            if last is not None and isinstance(error, UserError):
+                with contextlib.suppress(UserError):
+                    last()
             give_up(error)
         raise
 
@@ -266,7 +271,7 @@ def give_up(error: BaseException) -> NoReturn:
         code, text = MISTAKE, f"{prefix} {error}"
     elif isinstance(error, KeyboardInterrupt):
         code, text = INTERRUPTED, f"{prefix} interrupted; what is saved is as it was"
-    elif _GONE.search(str(error)):
+    elif isinstance(error, jax.errors.JaxRuntimeError) and _GONE.search(str(error)):
         code = LOST
         text = (
             f"{prefix} another process has ended or cannot be reached; what is saved is as it "

@@ -107,6 +107,11 @@ def _call(coordinator: tuple[str, int], processes: int, process: int, seconds: f
         with contextlib.suppress(OSError):
             _write(connection, {"process": process, "processes": processes})
         said = _read(connection)
+    if said is None and time.monotonic() >= deadline:
+        raise UserError(
+            f"--coordinator={name}: not all processes came within {seconds:g} s; start one command "
+            "for every --process_index"
+        )
     if said is None or "wrong" not in said:
         raise UserError(
             f"--coordinator={name}: what answers is not process 0 of a run that begins; "

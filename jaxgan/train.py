@@ -167,7 +167,7 @@ def train(
             primary=jax.process_index() == 0,
         )
         closing.callback(telemetry.close)
-        closing.enter_context(processes.no_waiting_for_the_lost())
+        closing.enter_context(processes.no_waiting_for_the_lost(telemetry.flush))
         if restored is not None:
             for sentence in restored.skipped:
                 telemetry.say(sentence)

@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,16 @@ from jaxgan.errors import UserError
 
 # Keras's mnist.npz says x_train, others say x.
 _NAMES = ("x", "x_train", "images")
+# What numpy.load raises for files that are cut off, damaged, or something else.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def gather(pictures: np.ndarray) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
@@ -84,8 +95,9 @@ def read_npz(path: Path) -> np.ndarray:
                 held = ", ".join(stored.files) or "nothing"
                 raise UserError(f"{path} holds {held}: its pictures must be {' or '.join(_NAMES)}")
             found = stored[name]
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"--data: {path} cannot be read as .npz: {error}") from error
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split()) or "it is cut off"
+        raise UserError(f"--data: {path} cannot be read as .npz: {reason}") from None
     if found.ndim == 3:
         found = found[..., None]
     if found.dtype != np.uint8 or found.ndim != 4 or found.shape[3] not in (1, 3) or not len(found):

@@ -31,7 +31,7 @@ def grey(picture: np.ndarray) -> np.ndarray:
 
 
 def squares(
-    source: Source, side: int, *, mirror: bool = True, to_grey: bool = False
+    source: Source, side: int, *, mirror: bool = True
 ) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
     """Every picture as a square, as the `load` of `pipeline.make_batches`.
 
@@ -39,20 +39,17 @@ def squares(
       source: pictures of any size; small ones are enlarged.
       side: of the squares, in pixels.
       mirror: turn half of them left to right, as the row's seed says.
-      to_grey: one channel instead of three.
 
     Returns:
-      load(indices [b], seeds uint64 [b]) -> {'real': uint8 [b, side, side, 3 or 1]}.
+      load(indices [b], seeds uint64 [b]) -> {'real': uint8 [b, side, side, 3]}.
     """
-    channels = 1 if to_grey else 3
     kept = Kept(default_memory_limit())
 
     def square_of(index: int) -> np.ndarray:
-        picture = source[index]
-        return square(grey(picture) if to_grey else picture, side)
+        return square(source[index], side)
 
     def load(indices: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        real = np.empty((len(indices), side, side, channels), np.uint8)
+        real = np.empty((len(indices), side, side, 3), np.uint8)
         for row, (index, seed) in enumerate(zip(indices, seeds, strict=True)):
             picture = kept.get(int(index), functools.partial(square_of, int(index)))
             real[row] = picture[:, ::-1] if mirror and int(seed) & 1 else picture

@@ -39,6 +39,3 @@ def test_grey_is_pillows_and_leaves_grey_pictures_alone():
     alike = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     np.testing.assert_array_equal(grey(alike), alike[..., :1])
     np.testing.assert_array_equal(grey(alike[..., :1]), alike[..., :1])
-    load = squares(ArraySource([wide]), 6, mirror=False, to_grey=True)
-    batch = load(np.array([0]), np.array([2], np.uint64))["real"]
-    np.testing.assert_array_equal(batch[0], square(grey(wide), 6))
