@@ -113,17 +113,6 @@ def count_collectives(hlo_text: str) -> dict[str, int]:
     return dict(counts)
 
 
-def collective_bytes(hlo_text: str) -> dict[str, int]:
-    """Bytes that collectives of each kind work on in a step, on one device.
-
-    What goes over the wires follows from them: a ring's all-reduce sends 2 (n - 1) / n of them.
-    """
-    sizes: collections.Counter[str] = collections.Counter()
-    for collective in find_collectives(hlo_text):
-        sizes[collective.kind] += collective.times * collective.bytes
-    return dict(sizes)
-
-
 def arrays_in(text: str) -> tuple[Array, ...]:
     """The arrays named in an HLO type, in order: one, or those of a tuple."""
     text = re.sub(r"/\*.*?\*/", "", text)

@@ -21,6 +21,10 @@ from typing import Any
 from jaxgan.errors import UserError
 
 ROOT = Path(__file__).parent.parent
+# What results call jaxgan's step and its variants; every other contestant is a peer.
+JAXGAN, PLAIN, UNSHARED = "jaxgan", "plain flax", "jaxgan, two fakes"
+BFLOAT16 = "jaxgan bf16"
+OWN = (JAXGAN, PLAIN, UNSHARED, BFLOAT16)
 # Compiling a large step on a loaded machine takes minutes; a process that hangs takes forever.
 PATIENCE_SECONDS = 1800.0
 
@@ -29,6 +33,30 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, in which modules are those of this checkout, with changes."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, **changes}
+
+
+def run_python(words: Sequence[str], changes: Mapping[str, str], what: str | None = None) -> str:
+    """What `python WORDS` prints, in a process of its own.
+
+    Args:
+      words: the arguments.
+      changes: to the environment.
+      what: what the error's message calls it.
+
+    Raises:
+      UserError: it failed; the message has its last words.
+    """
+    done = subprocess.run(
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(changes),
+    )
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2] or "no words"
+        raise UserError(f"{what or 'python ' + ' '.join(words[:4])} failed: {last}")
+    return done.stdout
 
 
 class Contestant:

@@ -14,8 +14,6 @@ compilation has a process of its own. Results are added to what the JSON file ho
 import argparse
 import json
 import math
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,23 +24,19 @@ from absl import flags
 from jax.experimental import topologies
 
 from benchmarks import scaling_model
+from benchmarks.building import build
 from benchmarks.collectives import Collective, find_collectives
+from benchmarks.contestant import run_python
 from benchmarks.subjects import subjects
-from jaxgan import experiment as experiments
-from jaxgan import main as command
-from jaxgan import parallel
-from jaxgan.compiling import abstract_batch, abstract_state, compile_steps
 from jaxgan.console import human_bytes, human_count
 from jaxgan.errors import UserError
 from jaxgan.game import active_phases
-from jaxgan.step import Rules
 
 HERE = Path(__file__).parent
 COUNTS = HERE / "scaling.json"
 DOCUMENT = HERE / "SCALING.md"
 # Everything that the TPU's compiler would otherwise ask of the machine's metadata server.
 NO_TPU = {
-    "JAX_PLATFORMS": "cpu",
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_ACCELERATOR_TYPE": "v5litepod-8",
     "TPU_WORKER_HOSTNAMES": "localhost",
@@ -64,36 +58,26 @@ def compile_and_count(arguments: list[str], compiler: str, devices: int) -> dict
     """
     if compiler == "cpu":
         jax.config.update("jax_num_cpu_devices", devices)
-        mesh, backend = parallel.make_mesh(), "cpu"
+        built, backend = build(arguments, jax.devices()), "cpu"
     else:
-        mesh, backend = parallel.make_mesh(slice_devices(compiler)), "tpu"
-    loaded, _ = command.parse(["scaling", *arguments])
-    assert loaded is not None
-    experiments.settle_scale(loaded)
-    experiment = experiments.build(loaded)
-    data, batch_size = experiment.data(), flags.FLAGS.batch_size
-    parallel.check_batch_size(batch_size, mesh)
-    active = active_phases(experiment.phases, flags.FLAGS.steps - 1)
-    state = abstract_state(experiment, mesh, fsdp=False)
-    batch = abstract_batch(data, mesh, batch_size)
+        built, backend = build(arguments, slice_devices(compiler)), "tpu"
+    active = active_phases(built.experiment.phases, built.settings.steps - 1)
     # The lowering of a convolution depends on the backend, which is not the one that compiles.
     with mock.patch.object(jax, "default_backend", lambda: backend):
-        steps = compile_steps(experiment, Rules(batch_size), [active], state, batch)
-    compiled = steps[active]
+        compiled = built.compile([active])[active]
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
     found = find_collectives(compiled.as_text())
-    params = {name: player.params for name, player in state.players.items()}
+    params = {name: player.params for name, player in built.state.players.items()}
     sizes = {name: _bytes(tree) for name, tree in params.items()}
     return {
-        "devices": mesh.size,
-        "batch_size": batch_size,
+        "devices": built.mesh.size,
+        "batch_size": built.settings.rules.batch_size,
         "dtype": flags.FLAGS.dtype,
         "phases": [phase.name for phase in active],
         "parameter_bytes": sizes,
         # What the aim allows: every player's gradients once for each of its updates.
         "aim_bytes": sum(phase.repeats * sizes[name] for phase in active for name in phase.players),
-        "aim_count": sum(phase.repeats for phase in active),
-        "looped": any(phase.repeats > 2 for phase in active),
+        "looped": built.settings.rules.accumulate > 1 or any(p.repeats > 2 for p in active),
         "flops": cost.get("flops", math.nan),
         "hbm_bytes": cost.get("bytes accessed", math.nan),
         "argument_bytes": memory.argument_size_in_bytes,
@@ -173,17 +157,17 @@ def in_own_process(name: str, compiler: str, devices: int, dtype: str) -> dict[s
     Raises:
       UserError: that process failed; the message has its last words.
     """
-    worker = [sys.executable, "-m", "benchmarks.scaling", f"--worker={name}"]
-    done = subprocess.run(
-        [*worker, f"--compilers={compiler}", f"--devices={devices}", f"--dtype={dtype}"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **({} if compiler == "cpu" else NO_TPU)},
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
-        raise UserError(f"{name} for {compiler}: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
+    worker = ["-m", "benchmarks.scaling", f"--worker={name}"]
+    chosen = [f"--compilers={compiler}", f"--devices={devices}", f"--dtype={dtype}"]
+    # Neither compiler needs a device, and a job's TPU or GPU is somebody else's.
+    changes = {"JAX_PLATFORMS": "cpu", **({} if compiler == "cpu" else NO_TPU)}
+    printed = run_python([*worker, *chosen], changes, f"compiling {name} for {compiler}")
+    return json.loads(printed.splitlines()[-1])
+
+
+def label_of(compiler: str, devices: int, dtype: str) -> str:
+    """What counts are kept under: "2 x cpu float32", "v5e:2x4 bfloat16"."""
+    return f"{devices} x cpu {dtype}" if compiler == "cpu" else f"{compiler} {dtype}"
 
 
 def counts_table(counts: dict[str, Any]) -> str:
@@ -196,8 +180,9 @@ def counts_table(counts: dict[str, Any]) -> str:
     ]
     for name, records in counts.items():
         for label, record in records.items():
-            alone = records.get("1 x cpu") if "cpu" in label else None
-            lines.append(f"| {name} | {label} | {' | '.join(_row(record, alone))} |")
+            compiler = label.removesuffix(f" {record['dtype']}")
+            alone = records.get(label_of("cpu", 1, record["dtype"])) if "cpu" in label else None
+            lines.append(f"| {name} | {compiler} | {' | '.join(_row(record, alone))} |")
     return "\n".join(lines)
 
 
@@ -219,7 +204,11 @@ def _row(record: dict[str, Any], alone: dict[str, Any] | None) -> list[str]:
 
 
 def model_table(counts: dict[str, Any]) -> str:
-    """The modelled step times as tables in Markdown, for every system compiled for eight chips."""
+    """The modelled step times as tables in Markdown.
+
+    For every system that was compiled for eight chips and has no loop in its step; see
+    `scaling_model.work_of`.
+    """
     parts = []
     for name, records in counts.items():
         work = scaling_model.work_of(records)
@@ -276,8 +265,8 @@ def main() -> None:
     for name in names:
         for compiler in compilers:
             for devices in numbers if compiler == "cpu" else [0]:
-                label = f"{devices} x cpu" if compiler == "cpu" else compiler
                 dtype = arguments.dtype or ("float32" if compiler == "cpu" else "bfloat16")
+                label = label_of(compiler, devices, dtype)
                 found = in_own_process(name, compiler, devices, dtype)
                 counts.setdefault(name, {})[label] = found
                 arguments.json.write_text(json.dumps(counts, indent=1) + "\n")

@@ -110,10 +110,12 @@ MACHINES = (
 def work_of(records: Mapping[str, Mapping[str, Any]]) -> Work | None:
     """The work of a system, from its counts on eight chips; None if it was not compiled for them.
 
-    Every chip reads and writes the whole state once, whatever its images; the rest of its work
-    grows with them. A step with a loop is left out: XLA counts the FLOPs of a loop's body once.
+    Those in bfloat16 come first. Every chip reads and writes the whole state once, whatever its
+    images; the rest of its work grows with them. A step with a loop is left out: XLA counts the
+    FLOPs of a loop's body once.
     """
-    record = records.get(TOPOLOGY)
+    labels = (f"{TOPOLOGY} {dtype}" for dtype in ("bfloat16", "float32"))
+    record = next((records[label] for label in labels if label in records), None)
     if record is None or record["looped"]:
         return None
     images = record["batch_size"] / record["devices"]

@@ -12,7 +12,6 @@ from benchmarks import scaling, scaling_model
 from benchmarks.collectives import (
     Array,
     arrays_in,
-    collective_bytes,
     count_collectives,
     find_collectives,
 )
@@ -79,7 +78,9 @@ def test_kinds_pairs_tuples_and_loops_are_counted():
         "reduce-scatter": 1,
         "collective-permute": 1,
     }
-    assert collective_bytes(text) == {
+    found = find_collectives(text)
+    totals = scaling.totals({collective.kind: [] for collective in found}, found)
+    assert {kind: total["bytes"] for kind, total in totals.items()} == {
         "all-reduce": (48 + 10) + 32 + 4 * 32,
         "all-gather": 96,
         "reduce-scatter": 48,
@@ -89,7 +90,7 @@ def test_kinds_pairs_tuples_and_loops_are_counted():
     assert count_collectives(written)["all-reduce"] == 1 + 1 + 7
     unknown = HLO.replace("direction=LT", "direction=NE").replace("LOOP", "")
     assert count_collectives(unknown)["all-reduce"] == 3
-    (first,) = [found for found in find_collectives(text) if len(found.arrays) == 2]
+    (first,) = [collective for collective in found if len(collective.arrays) == 2]
     assert first.arrays == (Array("f32", (4, 3)), Array("bf16", (5,)))
     assert first.source == "jit(step)/add"
     with pytest.raises(ValueError, match="no entry"):
@@ -191,10 +192,11 @@ def test_work_is_read_from_the_counts_of_eight_chips():
         "devices": 8,
     }
     record |= {"flops": 30.0, "hbm_bytes": 9.0, "argument_bytes": 3}
-    work = scaling_model.work_of({scaling_model.TOPOLOGY: record})
+    label = f"{scaling_model.TOPOLOGY} bfloat16"
+    work = scaling_model.work_of({label: record, f"{scaling_model.TOPOLOGY} float32": {}})
     assert work == scaling_model.Work(16, "bfloat16", 15.0, 1.5, 6.0, 100, 2, 6)
-    assert scaling_model.work_of({"8 x cpu": record}) is None
-    assert scaling_model.work_of({scaling_model.TOPOLOGY: {**record, "looped": True}}) is None
+    assert scaling_model.work_of({"8 x cpu bfloat16": record}) is None
+    assert scaling_model.work_of({label: {**record, "looped": True}}) is None
 
 
 def test_the_document_has_the_tables_of_the_committed_counts():
