@@ -20,7 +20,7 @@ def describe_machine() -> dict[str, str]:
         "processor": processor(),
         "cores": str(os.cpu_count()),
         "device": f"{device.platform} {device.device_kind}",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "python": platform.python_version(),
         **versions(),
     }
