@@ -4,7 +4,8 @@
     python -m benchmarks.compare --accept RUN.json RUN.json ...
 
 The second form writes `benchmarks/baseline/KIND.json` from one or more runs on a quiet machine;
-systems that they lack stay as they were.
+systems that they lack stay as they were. A ratio whose noise is more than a third of what may ever
+be allowed is left out, with a line and exit code 1: it would fail at random, or never.
 
 Compared are ratios, because times move between machines and hours: how much faster jaxgan's step
 is than each contestant's, and its share of the matrix product's speed (of steps of at least 1
@@ -17,7 +18,8 @@ the noise is Gaussian and cares little for a few groups that something else dist
 the accepted runs are from each other.
 
 What does not depend on the machine's mood is compared strictly: executables of a run, none compiled
-after the second step, FLOPs and collectives of each step may not grow, temporary memory by 5 %.
+after the second step, FLOPs and collectives of each step may not grow, temporary memory by 5 %. A
+step, a share or a ratio of jaxgan's own variants that the baseline has must be in the result.
 
 On a CPU of a kind without a baseline, the one of the nearest kind is taken: ratios to other
 contestants may halve, shares are not compared and memory may grow by a quarter.
@@ -33,6 +35,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.contestant import OWN
 from jaxgan.errors import UserError
 
 BASELINES = Path(__file__).parent / "baseline"
@@ -40,11 +43,25 @@ BASELINES = Path(__file__).parent / "baseline"
 LEAST_ALLOWED, MOST_ALLOWED = -math.log(0.9), 0.4
 ALLOWED_ELSEWHERE = math.log(2)
 NOISES_ALLOWED = 3.0
+MOST_NOISE = MOST_ALLOWED / NOISES_ALLOWED
 MEMORY_GROWTH, MEMORY_GROWTH_ELSEWHERE = 0.05, 0.25
 
 # Below this the host and the memory limit a step, and its share says little about its arithmetic.
 LEAST_GFLOP = 1.0
 SHARE = "share of the matrix product"
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What `benchmarks.run` wrote, or an accepted baseline; UserError if it is not there."""
+    try:
+        found = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; write it with --json={path}") from None
+    except ValueError:
+        raise UserError(f"{path} is not JSON; measure again with --json={path}") from None
+    if not isinstance(found, dict) or not {"machine", "systems"} <= found.keys():
+        raise UserError(f"{path} is no result of benchmarks.run")
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +127,23 @@ def accept(runs: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> dict
     }
 
 
+def without_noisy(baseline: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A baseline without the ratios that the gate could not judge, and a line for each of them."""
+    systems, lines = {}, []
+    for name, system in baseline["systems"].items():
+        kept = {}
+        for what, ratio in system["ratios"].items():
+            if ratio["noise"] <= MOST_NOISE:
+                kept[what] = ratio
+            else:
+                lines.append(
+                    f"left out {name}: {what}: its noise of {ratio['noise']:.2g} is above "
+                    f"{MOST_NOISE:.2g}; measure again on a quiet machine, with more --groups"
+                )
+        systems[name] = {**system, "ratios": kept}
+    return {**baseline, "systems": systems}, lines
+
+
 def findings(
     new: Mapping[str, Any], baseline: Mapping[str, Any], *, same_kind: bool
 ) -> Iterator[Finding | str]:
@@ -126,6 +160,7 @@ def findings(
         for label, peer in system["peers"].items():
             if "error" in peer and f"{label} / jaxgan" in accepted["ratios"]:
                 yield f"{name}: {peer['error']}"
+        yield from missing(name, system, accepted, same_kind=same_kind)
         for what, pairs in ratios(system).items():
             if what in accepted["ratios"] and (same_kind or what != SHARE):
                 yield from worse_ratio(
@@ -137,6 +172,21 @@ def findings(
         for step, parts in system["steps"].items():
             if step in accepted["steps"]:
                 yield from larger_step(f"{name}, {step}", parts, accepted["steps"][step], same_kind)
+
+
+def missing(
+    name: str, system: Mapping[str, Any], accepted: Mapping[str, Any], *, same_kind: bool
+) -> Iterator[str]:
+    """What the baseline has and the result has not, but for peers, which need not be installed."""
+    own = [f"{label} / jaxgan" for label in OWN if "error" not in system["peers"].get(label, {})]
+    expected = [*own, *([SHARE] if same_kind else [])]
+    found = ratios(system)
+    for what in accepted["ratios"]:
+        if what in expected and what not in found:
+            yield f"{name}: {what} is in the baseline, but was not measured"
+    for step in accepted["steps"]:
+        if step not in system["steps"]:
+            yield f"{name}: the step {step!r} of the baseline is gone"
 
 
 def worse_ratio(
@@ -186,7 +236,7 @@ def compare(new: Mapping[str, Any], path: Path | None) -> int:
     if path is None:
         print(f"no baseline for {new['machine']['kind']}: only failures and retraces are found")
     else:
-        baseline = json.loads(path.read_text())
+        baseline = read_result(path)
     same_kind = baseline["machine"]["kind"] == new["machine"]["kind"]
     if path is not None and not same_kind:
         print(
@@ -213,23 +263,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--baseline", type=Path, help="compare with this one")
     parser.add_argument("--accept", action="store_true", help="write the baseline")
     options = parser.parse_args(arguments)
-    runs = [json.loads(path.read_text()) for path in options.results]
     try:
+        runs = [read_result(path) for path in options.results]
         if options.accept:
             if len({run["machine"]["kind"] for run in runs}) > 1:
                 raise UserError("the results are of different kinds of machines")
             path = options.baseline or BASELINES / f"{runs[0]['machine']['kind']}.json"
-            before = json.loads(path.read_text()) if path.exists() else {}
+            before = read_result(path) if path.exists() else {}
+            accepted, noisy = without_noisy(accept(runs, before))
             path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(accept(runs, before), indent=1) + "\n")
+            path.write_text(json.dumps(accepted, indent=1) + "\n")
+            for line in noisy:
+                print(line, file=sys.stderr)
             print(f"accepted: {path}")
-            return 0
+            return 1 if noisy else 0
         if len(runs) > 1:
             raise UserError("compare one result at a time")
+        return compare(runs[0], options.baseline or find_baseline(runs[0]["machine"]))
     except UserError as error:
         print(f"benchmarks.compare: {error}", file=sys.stderr)
         return 2
-    return compare(runs[0], options.baseline or find_baseline(runs[0]["machine"]))
 
 
 if __name__ == "__main__":

@@ -9,28 +9,32 @@ processes of their own, ready and warm, that take their turns one after the othe
 and so do the machine's ceilings; a ratio is the median of the ratios within a group. What the
 columns mean:
 
-- ms: milliseconds of a step as at the end of training, the device finished before the next begins;
-  the median of the groups, and from the least to the largest.
+- ms: milliseconds of a step as at the end of training, the device finished before the next
+  dispatch (of as many steps as training takes in one); the median of the groups, and from the least
+  to the largest.
+- ratio: to jaxgan's own step, whose phases share one forward pass of the generator; same
+  mathematics: to the jaxgan that makes as many forward passes as the peer, which differs for those
+  that do not share it (Keras' `predict` and `train_on_batch`).
 - images/s: examples read, all rounds of a step together.
 - GFLOP/s: of the matrix products and convolutions that the mathematics asks for
   (`benchmarks.flops`), and their share of what a large float32 matrix product reaches here.
 - dispatch: what the host needs for a step of the same arguments that computes nothing.
 - memory: the most that the process held: resident on CPUs, on the device elsewhere.
-- waiting: share of a training loop's time spent waiting for the pipeline; pipeline: its images/s
-  alone.
+- waiting: share of a training loop's time spent waiting for the pipeline, an upper bound of what is
+  lost, since the device may be busy meanwhile; pipeline: its images/s alone.
 """
 
 import argparse
-import importlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestant import Contestant
+from benchmarks import peers as frameworks
+from benchmarks.contestant import JAXGAN, Contestant, run_python
 from benchmarks.machine import commit
-from benchmarks.measure import JAXGAN, measure_subject, run_module, summary
+from benchmarks.measure import measure_subject, same_mathematics, summary
 from benchmarks.subjects import SUITES, Subject, subjects
 from jaxgan.console import human_bytes, table
 from jaxgan.errors import UserError
@@ -46,13 +50,13 @@ PLATFORMS: dict[str, dict[str, str]] = {
 }
 
 
+# What PyTorch calls them.
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+
+
 def peers_of(subject: Subject, platform: str) -> dict[str, list[str]]:
     """The other frameworks' contestants for a subject: arguments after `python`, by label."""
-    try:
-        peers = importlib.import_module("benchmarks.peers")
-    except ImportError as error:
-        raise UserError(f"--peers: {error}; pip install -e '.[peers]'") from None
-    return dict(peers.contestants(subject.name, "cuda" if platform == "gpu" else "cpu"))
+    return frameworks.contestants(subject.name, DEVICES[platform])
 
 
 def run_suite(
@@ -105,7 +109,7 @@ def show(result: Mapping[str, Any]) -> str:
     rows, more = [], []
     for name, system in result["systems"].items():
         if "error" in system:
-            rows.append((name, JAXGAN, system["error"], "", "", "", ""))
+            rows.append((name, JAXGAN, system["error"], *[""] * 5))
             continue
         share = system["share_of_matmul"]["median"]
         rows.append(
@@ -117,18 +121,31 @@ def show(result: Mapping[str, Any]) -> str:
                 f"{system['gflops']:.4g}",
                 f"{share:.0%}",
                 "1",
+                "",
             )
         )
         for label, peer in system["peers"].items():
             if "error" in peer:
-                rows.append((name, label, peer["error"], "", "", "", ""))
+                rows.append((name, label, peer["error"], *[""] * 5))
                 continue
-            ratio = f"{peer['ratio']['median']:.2f}"
-            rows.append((name, label, shown(peer["milliseconds"]), "", "", "", ratio))
+            ratios = (
+                f"{found['median']:.2f}" if found else ""
+                for found in (peer.get("ratio"), same_mathematics(peer))
+            )
+            rows.append((name, label, shown(peer["milliseconds"]), "", "", "", *ratios))
             if peer["idle_cpu_share"] > IDLE_SHARE:
                 lines.append(f"{name}: {label} keeps a core busy while it should wait")
         more.append(describe(name, system))
-    first = ("system", "contestant", "ms (spread)", "images/s", "GFLOP/s", "share", "ratio")
+    first = (
+        "system",
+        "contestant",
+        "ms (spread)",
+        "images/s",
+        "GFLOP/s",
+        "share",
+        "ratio",
+        "same mathematics",
+    )
     second = (
         "system",
         "GFLOP",
@@ -169,10 +186,16 @@ def shown(milliseconds: Mapping[str, Any]) -> str:
 def has_gpu() -> bool:
     """Whether JAX finds a GPU; asked in a process of its own, which lets go of it again."""
     try:
-        run_module(["-c", "import jax; jax.devices()"], PLATFORMS["gpu"])
+        run_python(["-c", "import jax; jax.devices()"], PLATFORMS["gpu"])
     except UserError:
         return False
     return True
+
+
+def check_destination(path: Path | None) -> None:
+    """Raises UserError if a result could not be written there: measuring it takes long."""
+    if path is not None and not path.parent.is_dir():
+        raise UserError(f"--json={path}: there is no folder {path.parent}; make it first")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -189,11 +212,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [name for name in options.systems.split(",") if name]
     failed = False
     try:
+        check_destination(options.json)
+        if options.groups < 1:
+            raise UserError(f"--groups={options.groups}: each contestant needs a turn at least")
         gpu = options.suite in ("gpu", "all") and has_gpu()
         if options.suite == "gpu" and not gpu:
             raise UserError("--suite=gpu: JAX finds no GPU here; pip install -e '.[cuda]'")
         platforms = {"gpu": ["gpu"], "all": ["cpu", *(["gpu"] if gpu else [])]}
         for platform in platforms.get(options.suite, ["cpu"]):
+            if options.peers:
+                for reason in frameworks.missing(DEVICES[platform]):
+                    print(f"without {reason}", file=sys.stderr)
             suite = platform if options.suite == "all" else options.suite
             result = run_suite(
                 platform,

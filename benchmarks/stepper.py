@@ -1,39 +1,59 @@
 """A compiled step of an experiment with a state and batches to run it on: what is timed."""
 
+import dataclasses
 import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.building import build
 from benchmarks.collectives import count_collectives
 from benchmarks.flops import count_flops
 from benchmarks.plain import plain_layers
-from jaxgan import experiment as experiments
-from jaxgan import main, parallel
-from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, new_state
+from jaxgan import parallel
+from jaxgan.compiling import new_state
 from jaxgan.data.pipeline import Batches, Stack, make_batches, row_seeds
+from jaxgan.dispatch import Group, groups
 from jaxgan.game import Phase, active_phases, rounds
 from jaxgan.state import count_parameters
 from jaxgan.step import make_step
-from jaxgan.train import check
 
 # Batches that the timed steps take in turns.
 BATCHES = 2
 # More than a measurement of seconds can draw.
 MOST_STACKS = 100_000
+# Real dispatches before waiting is measured, which use up the batches that lie ready: two on the
+# device and one that is being loaded. And how many are measured at least.
+DISPATCHES_BEFORE, LEAST_DISPATCHES = 4, 10
 
 
-def steady_steps(phases: Sequence[Phase], steps: int) -> list[int]:
-    """The numbers of the last steps of a run, as many as it takes for the phases to repeat."""
-    playing = [p for p in phases if p.start < steps and (p.stop is None or p.stop >= steps)]
-    cycle = math.lcm(*(phase.every for phase in playing))
-    return list(range(max(steps - cycle, 0), steps))
+def steady_groups(phases: Sequence[Phase], steps: int, most: int) -> list[Group]:
+    """The dispatches of a run's end, as many as it takes for the phases to repeat.
+
+    They are cut as training cuts them where it neither logs, measures nor saves.
+
+    Args:
+      phases: of the experiment.
+      steps: the number of steps of the run.
+      most: how many steps a dispatch takes at most.
+    """
+    playing = [
+        dataclasses.replace(phase, stop=None)
+        for phase in phases
+        if phase.start < steps and (phase.stop is None or phase.stop >= steps)
+    ]
+    last, cycle = steps - 1, math.lcm(*(phase.every for phase in playing))
+    actives = [active_phases(playing, last + later) for later in range(cycle)]
+    changes = [later for later in range(cycle) if actives[later] != actives[later - 1]]
+    if not changes:
+        return [Group(actives[0], most)]
+    first = last + changes[0]
+    return list(groups(playing, first, first + cycle, most, ()))
 
 
 def step_name(active: Sequence[Phase]) -> str:
@@ -51,7 +71,7 @@ class Stepper:
       compile_seconds: how long compiling took.
       parameters: how many each player has.
       images_per_step: how many examples a step reads, all its rounds together.
-      length: how many steps a dispatch takes.
+      period: the dispatches after which the phases repeat: who plays, and for how many steps.
     """
 
     def __init__(self, flags: Sequence[str], devices: int = 1):
@@ -64,58 +84,38 @@ class Stepper:
         Raises:
           UserError: what the flags, the experiment or its data do not allow.
         """
-        loaded, _ = main.parse(["benchmarks", *flags])
-        assert loaded is not None
-        experiments.settle_scale(loaded)
-        self.experiment = experiments.build(loaded)
-        self.settings = main.settings(Path("unused"))
-        self.mesh = parallel.make_mesh(jax.devices()[:devices])
-        check(self.experiment, self.settings, self.mesh)
-        self.data = self.experiment.data()
-        rules = self.settings.rules
-        self._abstract = abstract_state(self.experiment, self.mesh, fsdp=self.settings.fsdp)
-        self._abstract_batch = abstract_batch(self.data, self.mesh, rules.batch_size)
-        self.cycle = steady_steps(self.experiment.phases, self.settings.steps)
-        self.actives = [active_phases(self.experiment.phases, number) for number in self.cycle]
+        built = build(flags, jax.devices()[:devices])
+        self.experiment, self.settings, self.mesh = built.experiment, built.settings, built.mesh
+        self.data, self._abstract, self._abstract_batch = built.data, built.state, built.batch
+        self._most = self.settings.steps_per_dispatch
+        self.period = steady_groups(self.experiment.phases, self.settings.steps, self._most)
+        self._steps = sum(group.length for group in self.period)
+        self._groups: Iterator[Group] = itertools.cycle(self.period)
         self.parameters = {
             name: count_parameters(player.params) for name, player in self._abstract.players.items()
         }
-        reads = sum(rounds(active) for active in self.actives)
-        self.images_per_step = rules.batch_size * reads / len(self.actives)
+        reads = sum(group.length * rounds(group.active) for group in self.period)
+        self.images_per_step = self.settings.rules.batch_size * reads / self._steps
         began = time.monotonic()
-        distinct = list(dict.fromkeys(self.actives))
-        self._most = self.settings.steps_per_dispatch
-        self.length = self._most if len(self.cycle) == 1 else 1
-        self._compiled = compile_steps(
-            self.experiment,
-            rules,
-            distinct,
-            self._abstract,
-            self._abstract_batch,
-            steps_per_dispatch=self._most,
-        )
+        distinct = list(dict.fromkeys(group.active for group in self.period))
+        self._compiled = built.compile(distinct, steps_per_dispatch=self._most)
         self.compile_seconds = time.monotonic() - began
         self._state: Any = None
-        self._inputs: dict[Any, tuple] = {}
-        self._taken = 0
+        self._inputs: dict[Group, tuple] = {}
 
-    def take(self, inputs: tuple | None = None) -> dict[str, jax.Array]:
-        """Dispatches the next `length` steps of the cycle, on fixed batches unless some are given.
+    def take(self, drawn: tuple[Group, tuple] | None = None) -> dict[str, jax.Array]:
+        """Dispatches the next group of steps: on fixed batches, or one drawn with its inputs.
 
         Returns their metrics, which may still be being computed.
         """
         if self._state is None:
             self._prepare()
-        active = self.next_active()
-        self._taken += self.length
-        self._state, metrics = self._compiled[active](
-            self._state, *(inputs or self._inputs[active])
-        )
+        if drawn is None:
+            group = next(self._groups)
+            drawn = group, self._inputs[group]
+        group, inputs = drawn
+        self._state, metrics = self._compiled[group.active](self._state, *inputs)
         return metrics
-
-    def next_active(self) -> tuple[Phase, ...]:
-        """The phases of the step that comes next."""
-        return self.actives[self._taken % len(self.actives)]
 
     def finish(self) -> None:
         """Waits for the device."""
@@ -140,7 +140,8 @@ class Stepper:
                 "flops": flops,
                 "needed_flops": needed,
                 "convolutions": convolutions(),
-                "share_of_steps": self.actives.count(active) / len(self.actives),
+                "share_of_steps": sum(g.length for g in self.period if g.active == active)
+                / self._steps,
                 "temporary_bytes": memory.temp_size_in_bytes,
                 "collectives": count_collectives(executable.as_text()),
             }
@@ -154,7 +155,7 @@ class Stepper:
         """
         metrics = {name: jnp.zeros_like(value) for name, value in self.take().items()}
         self.finish()
-        inputs = self._inputs[self.actives[0]]
+        inputs = self._inputs[self.period[0]]
 
         def nothing(state, *inputs):
             return state.replace(step=state.step + 1), jax.tree.map(lambda leaf: leaf + 0, metrics)
@@ -168,14 +169,16 @@ class Stepper:
             self._state, results = compiled(self._state, *inputs)
             jax.block_until_ready((self._state, results))
             times.append(time.perf_counter() - began)
-        return 1000 * float(np.median(times)) / self.length
+        return 1000 * float(np.median(times)) * len(self.period) / self._steps
 
     def pipeline(self, seconds: float) -> dict[str, float]:
         """The experiment's own data, alone and under the step.
 
         Returns:
           `images_per_second` that the pipeline makes when nothing else runs; and `wait_share`, the
-          share of the time that a loop like the engine's spends waiting for its batches.
+          share of the time that a loop like the engine's spends waiting for its batches. Such a
+          loop is one dispatch ahead of the device, so part of that waiting may cost nothing: the
+          share is an upper bound of what is lost.
         """
         size = self.settings.rules.batch_size
         batches = make_batches(
@@ -188,23 +191,24 @@ class Stepper:
         try:
             drawn = self._draw(batches)
             for _ in range(4):
-                jax.block_until_ready(next(drawn))
+                jax.block_until_ready(next(drawn)[1])
             began, made = time.perf_counter(), 0
             while made == 0 or time.perf_counter() - began < seconds:
-                inputs = next(drawn)
+                group, inputs = next(drawn)
                 jax.block_until_ready(inputs)
-                made += self.length * rounds(self.next_active())
+                made += group.length * rounds(group.active)
             alone = made * size / (time.perf_counter() - began)
-            # The batches that lie ready would be a head start.
-            for _ in range(2):
-                self.take()
-            self.finish()
-            began, waited, previous, dispatches = time.perf_counter(), 0.0, None, 0
-            while dispatches < 3 or time.perf_counter() - began < seconds:
+            previous: Any = None
+            for _ in range(DISPATCHES_BEFORE):
+                metrics = self.take(next(drawn))
+                jax.block_until_ready(previous)
+                previous = metrics
+            began, waited, dispatches = time.perf_counter(), 0.0, 0
+            while dispatches < LEAST_DISPATCHES or time.perf_counter() - began < seconds:
                 waiting = time.perf_counter()
-                inputs = next(drawn)
+                given = next(drawn)
                 waited += time.perf_counter() - waiting
-                metrics = self.take(inputs)
+                metrics = self.take(given)
                 jax.block_until_ready(previous)
                 previous = metrics
                 dispatches += 1
@@ -216,15 +220,18 @@ class Stepper:
         finally:
             batches.close()
 
-    def _draw(self, batches: Batches) -> Iterator[tuple]:
-        """What the engine hands to the compiled steps beside the state."""
+    def _draw(self, batches: Batches) -> Iterator[tuple[Group, tuple]]:
+        """The groups that come next, with what the engine hands to their steps beside the state."""
         if self._most == 1:
-            while True:
-                yield ([next(batches) for _ in range(rounds(self.next_active()))],)
-        kinds = [Stack(self.length * rounds(a), self._most * rounds(a)) for a in self.actives]
-        batches.start(itertools.islice(itertools.cycle(kinds), MOST_STACKS))
-        for stack in batches:
-            yield stack, np.int32(self.length)
+            for group in self._groups:
+                yield group, ([next(batches) for _ in range(rounds(group.active))],)
+        ahead = list(itertools.islice(self._groups, MOST_STACKS))
+        batches.start(
+            Stack(group.length * rounds(group.active), self._most * rounds(group.active))
+            for group in ahead
+        )
+        for group, stack in zip(ahead, batches, strict=True):
+            yield group, (stack, np.int32(group.length))
 
     def _prepare(self) -> None:
         size = self.settings.rules.batch_size
@@ -233,20 +240,20 @@ class Stepper:
             rows = (np.arange(size, dtype=np.int64) + number * size) % self.data.size
             loaded.append(self.data.load(rows, row_seeds(self.settings.seed, number, size)))
         placed = [parallel.global_batch(batch, self.mesh) for batch in loaded]
-        for active in dict.fromkeys(self.actives):
+        for group in dict.fromkeys(self.period):
             if self._most == 1:
-                batches = [placed[number % BATCHES] for number in range(rounds(active))]
-                self._inputs[active] = (batches,)
+                batches = [placed[number % BATCHES] for number in range(rounds(group.active))]
+                self._inputs[group] = (batches,)
                 continue
-            room = range(self._most * rounds(active))
+            room = range(self._most * rounds(group.active))
             stack = {
                 name: np.stack([loaded[number % BATCHES][name] for number in room])
                 for name in loaded[0]
             }
-            self._inputs[active] = (
+            self._inputs[group] = (
                 parallel.global_batch(stack, self.mesh, stacked=True),
-                np.int32(self.length),
+                np.int32(group.length),
             )
         state = new_state(self.experiment, self._abstract, self.settings.seed)
-        number = jax.device_put(jnp.int32(self.cycle[0]), state.step.sharding)
+        number = jax.device_put(jnp.int32(self.settings.steps - 1), state.step.sharding)
         self._state = state.replace(step=number)

@@ -4,11 +4,11 @@
     python -m benchmarks.table --check benchmarks/results/*.json
 
 The second form changes nothing and fails if the README does not say what the results say. Of two
-results of one kind of machine that have the same system, the later file's counts.
+results of one kind of machine that have the same system, the later file's counts, unless it failed
+there only; where they are of several commits, every row says its own.
 """
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestant import ROOT
-from benchmarks.measure import BFLOAT16, OWN, PLAIN, UNSHARED
+from benchmarks.compare import read_result
+from benchmarks.contestant import BFLOAT16, OWN, PLAIN, ROOT
+from benchmarks.measure import ratio, same_mathematics
 from jaxgan.errors import UserError
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
@@ -29,19 +30,35 @@ HEADER = (
     "plain flax / jaxgan",
     "best peer, ms",
     "best peer / jaxgan",
-    "the same without sharing",
+    "every peer / jaxgan, same mathematics",
     "first step cold, cached",
 )
+NONE = "not measured"
 COMMAND = "python -m benchmarks.run --suite={suite} --peers --startup --json=PATH"
 
 
 def merge(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Results by kind of machine, the systems of several put together."""
+    """Results by kind of machine, the systems of several put together.
+
+    Every system gets the `commit` and the `ceilings` of its result, and `commits` are all of them.
+
+    Raises:
+      UserError: results of one kind of machine are of different versions of jax.
+    """
     kinds: dict[str, dict[str, Any]] = {}
     for result in results:
         kind = result["machine"]["kind"]
-        before = kinds.get(kind, {}).get("systems", {})
-        kinds[kind] = {**result, "systems": {**before, **result["systems"]}}
+        before = kinds.get(kind, {"machine": result["machine"], "systems": {}})
+        theirs, ours = before["machine"]["jax"], result["machine"]["jax"]
+        if theirs != ours:
+            raise UserError(f"results of {kind} are of jax {theirs} and {ours}; measure one again")
+        systems = dict(before["systems"])
+        for name, system in result["systems"].items():
+            if "error" not in system or "error" in systems.get(name, {"error": ""}):
+                about = {"commit": result["commit"], "ceilings": result["ceilings"]}
+                systems[name] = {**system, **about}
+        commits = list(dict.fromkeys(system["commit"] for system in systems.values()))
+        kinds[kind] = {**result, "systems": systems, "commits": commits}
     return kinds
 
 
@@ -55,32 +72,46 @@ def best_peer(system: Mapping[str, Any], *, bfloat16: bool = False) -> str | Non
     return min(times, key=lambda label: times[label]) if times else None
 
 
+def every_peer(system: Mapping[str, Any]) -> str:
+    """'torch eager 1.80, keras tensorflow 2.10 (two fakes)': each peer's ratio to its equal."""
+    cells = []
+    for label, peer in system["peers"].items():
+        if label in OWN or label.endswith(" bf16"):
+            continue
+        found = None if "error" in peer else same_mathematics(peer)
+        said = f"{found['median']:.2f}" if found else "failed" if "error" in peer else NONE
+        cells.append(f"{label} {said}" + " (two fakes)" * (peer.get("shares_fake") is False))
+    return ", ".join(cells) or NONE
+
+
+def plain_cell(system: Mapping[str, Any]) -> str:
+    """How the step compares with flax's own layers, where those would be another program."""
+    plain = system["peers"].get(PLAIN)
+    if plain is None:
+        return "no convolutions"
+    return "failed" if "error" in plain else f"{plain['ratio']['median']:.2f}"
+
+
 def row(name: str, system: Mapping[str, Any]) -> tuple[str, ...]:
-    """The table's cells for one system."""
+    """The table's cells for one system, which has the label `name`."""
     if "error" in system:
-        return (f"`{name}`", f"failed: {system['error']}", *[""] * (len(HEADER) - 2))
+        return (name, f"failed: {system['error']}", *[""] * (len(HEADER) - 2))
     own, peers = system["milliseconds"], system["peers"]
-    none = "not measured"
-    plain = peers.get(PLAIN)
     best = best_peer(system)
     startup = system.get("startup")
-    without = none
-    if best is not None and "milliseconds" in peers.get(UNSHARED, {}):
-        groups = (peers[label]["milliseconds"]["groups"] for label in (best, UNSHARED))
-        without = f"{statistics.median(t / o for t, o in zip(*groups, strict=True)):.2f}"
     return (
-        f"`{name}`",
+        name,
         f"{own['median']:.3g} ({own['spread']:.2g})",
         f"{system['gflops']:.3g}",
         f"{system['share_of_matmul']['median']:.0%}",
-        f"{plain['ratio']['median']:.2f}" if plain and "ratio" in plain else "no convolutions",
-        f"{peers[best]['milliseconds']['median']:.3g} ({best})" if best else none,
-        f"{peers[best]['ratio']['median']:.2f}" if best else none,
-        without,
+        plain_cell(system),
+        f"{best}, {peers[best]['milliseconds']['median']:.3g}" if best else NONE,
+        f"{peers[best]['ratio']['median']:.2f}" if best else NONE,
+        every_peer(system),
         f"{startup['cold']['first_step_seconds']:.1f} s, "
         f"{startup['cached']['first_step_seconds']:.1f} s"
         if startup
-        else none,
+        else NONE,
     )
 
 
@@ -89,35 +120,52 @@ def bfloat16_row(name: str, system: Mapping[str, Any]) -> list[tuple[str, ...]]:
     peers = system.get("peers", {})
     if "milliseconds" not in peers.get(BFLOAT16, {}):
         return []
-    own, none = peers[BFLOAT16]["milliseconds"], "not measured"
+    own = peers[BFLOAT16]["milliseconds"]
     best = best_peer(system, bfloat16=True)
-    ratio = none
-    if best is not None:
-        groups = peers[best]["milliseconds"]["groups"], own["groups"]
-        ratio = f"{statistics.median(t / o for t, o in zip(*groups, strict=True)):.2f}"
+    gflops = 1000 * system["gflop"] / own["median"]
+    ceiling = system["ceilings"].get("matmul_gflops_bfloat16")
+    ratios = {
+        label: ratio(peer["milliseconds"]["groups"], own["groups"])["median"]
+        for label, peer in peers.items()
+        if label not in OWN and label.endswith(" bf16") and "milliseconds" in peer
+    }
     return [
         (
-            f"`{name}`, bfloat16",
+            f"{name}, bfloat16",
             f"{own['median']:.3g} ({own['spread']:.2g})",
-            f"{1000 * system['gflop'] / own['median']:.3g}",
-            *[none] * 2,
-            f"{peers[best]['milliseconds']['median']:.3g} ({best})" if best else none,
-            ratio,
-            *[none] * 2,
+            f"{gflops:.3g}",
+            f"{gflops / ceiling['median']:.0%}" if ceiling else NONE,
+            NONE,
+            f"{best}, {peers[best]['milliseconds']['median']:.3g}" if best else NONE,
+            f"{ratios[best]:.2f}" if best else NONE,
+            ", ".join(f"{label} {value:.2f}" for label, value in ratios.items()) or NONE,
+            NONE,
         )
     ]
 
 
 def section(suite: str, result: Mapping[str, Any]) -> str:
     """One machine's table, what it was measured on and with which command."""
-    machine, ceilings = result["machine"], result["ceilings"]
+    machine, systems = result["machine"], result["systems"]
+    several = len(result["commits"]) > 1
+
+    def median(name: str) -> float:
+        found = [s["ceilings"][name]["median"] for s in systems.values() if name in s["ceilings"]]
+        return statistics.median(found) if found else math.nan
+
+    bfloat16 = median("matmul_gflops_bfloat16")
+
+    def label(name: str) -> str:
+        return f"`{name}`" + f" ({systems[name]['commit']})" * several
+
     chip = f"{machine['cores']} cores of {machine['processor']}"
     if suite == "gpu":
         chip = machine["device"]
     lines = [
-        f"**{chip}**, jax {machine['jax']}, commit {result['commit']}; the matrix product reaches "
-        f"{ceilings['matmul_gflops']['median']:.0f} GFLOP/s, a copy "
-        f"{ceilings['copy_gigabytes_per_second']['median']:.0f} GB/s "
+        f"**{chip}**, jax {machine['jax']}, commit {', '.join(result['commits'])}; the matrix "
+        f"product reaches {median('matmul_gflops'):.0f} GFLOP/s, "
+        + ("" if math.isnan(bfloat16) else f"in bfloat16 {bfloat16:.0f}, ")
+        + f"a copy {median('copy_gigabytes_per_second'):.0f} GB/s "
         f"(`{COMMAND.format(suite=suite)}`):",
         "",
         "| " + " | ".join(HEADER) + " |",
@@ -125,11 +173,11 @@ def section(suite: str, result: Mapping[str, Any]) -> str:
     ]
     rows = [
         cells
-        for name, system in result["systems"].items()
-        for cells in (row(name, system), *bfloat16_row(name, system))
+        for name, system in systems.items()
+        for cells in (row(label(name), system), *bfloat16_row(label(name), system))
     ]
     lines += ["| " + " | ".join(cells) + " |" for cells in rows]
-    found = [s for s in result["systems"].values() if "error" not in s and best_peer(s)]
+    found = [s for s in systems.values() if "error" not in s and best_peer(s)]
     if found:
         logs = [math.log(s["peers"][best_peer(s)]["ratio"]["median"]) for s in found]
         mean = math.exp(statistics.fmean(logs))
@@ -171,7 +219,7 @@ def main(arguments: Sequence[str] | None = None, readme: Path = ROOT / "README.m
     options = parser.parse_args(arguments)
     old = readme.read_text()
     try:
-        new = replaced(old, text(json.loads(path.read_text()) for path in sorted(options.results)))
+        new = replaced(old, text(map(read_result, sorted(options.results))))
     except UserError as error:
         print(f"benchmarks.table: {error}", file=sys.stderr)
         return 2

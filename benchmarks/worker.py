@@ -23,13 +23,13 @@ from jaxgan.errors import UserError
 
 
 def time_steps(stepper: Stepper, seconds: float) -> dict[str, Any]:
-    """Takes steps for about so many seconds, in whole cycles of the phases and at least one."""
+    """Takes steps for about so many seconds, in whole periods of the phases and at least one."""
     began, steps = time.perf_counter(), 0
     while steps == 0 or time.perf_counter() - began < seconds:
-        for _ in stepper.cycle:
+        for group in stepper.period:
             jax.block_until_ready(stepper.take())
             stepper.finish()
-            steps += stepper.length
+            steps += group.length
     return {"milliseconds": 1000 * (time.perf_counter() - began) / steps, "steps": steps}
 
 
@@ -67,13 +67,12 @@ def main(arguments: list[str]) -> int:
     def say(line: dict[str, Any]) -> None:
         print(json.dumps(line), file=lines, flush=True)
 
-    own = [a for a in arguments if a == "--plain" or a.startswith(("--devices=", "--subject_dir="))]
+    own = [a for a in arguments if a == "--plain" or a.startswith("--devices=")]
     flags = [a for a in arguments if a not in own]
     devices = int(next((a.partition("=")[2] for a in own if a.startswith("--devices=")), "1"))
     if devices > 1:
         jax.config.update("jax_num_cpu_devices", devices)
-    plain = "--plain" in own
-    with plain_layers() if plain else contextlib.nullcontext():
+    with plain_layers() if "--plain" in own else contextlib.nullcontext():
         try:
             stepper = Stepper(flags, devices)
         except UserError as error:
@@ -82,7 +81,6 @@ def main(arguments: list[str]) -> int:
         say(
             {
                 "ready": True,
-                "framework": "plain flax" if plain else "jaxgan",
                 "versions": versions(),
                 "parameters": stepper.parameters,
                 "compile_seconds": stepper.compile_seconds,

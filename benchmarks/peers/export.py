@@ -2,12 +2,12 @@
 
     python -m benchmarks.peers.export --directory=DIR dcgan_mnist --experiment=dcgan_mnist ...
 
-An experiment defines flags when it is loaded, so `export` runs this in a process of its own.
+An experiment defines flags when it is loaded, so `export` runs this in a process of its own; on the
+CPU, whose float32 is the same for every contestant.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,21 +18,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.building import build
+from benchmarks.contestant import run_python
 from benchmarks.peers.exchange import Subject, write
+from jaxgan import compilation_cache, gan_flags, parallel
 from jaxgan import experiment as experiments
-from jaxgan import main as engine
-from jaxgan import parallel
-from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, new_state
+from jaxgan.compiling import new_state
 from jaxgan.data.pipeline import row_seeds
 from jaxgan.errors import UserError
 from jaxgan.game import Phase, active_phases, rounds
 from jaxgan.nets.dcgan import Critic28, Generator28
 from jaxgan.nets.mlp import MLP
 from jaxgan.nets.srresnet import SRCritic, SRResNet
-from jaxgan.state import PlayerSpec, TrainState, fold
-
-ROOT = Path(__file__).parents[2]
-PENALTY_WEIGHT = 10.0
+from jaxgan.state import PlayerSpec, TrainState, count_parameters, fold
 
 
 def export(subject: str, directory: Path, flags: Sequence[str], steps: int = 2) -> dict[str, Any]:
@@ -53,42 +51,25 @@ def export(subject: str, directory: Path, flags: Sequence[str], steps: int = 2) 
     """
     directory = Path(directory).absolute()
     arguments = [f"--directory={directory}", f"--checked_steps={steps}", subject, *flags]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers.export", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode:
-        raise UserError(f"exporting {subject}: {done.stderr.strip().rpartition(chr(10))[2]}")
+    words = ["-m", "benchmarks.peers.export", *arguments]
+    run_python(words, {"JAX_PLATFORMS": "cpu"}, f"exporting {subject}")
     return json.loads((directory / "expected.json").read_text())
 
 
 def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: int) -> None:
     """`export` without the process around it: flags can be parsed once in a process only."""
-    loaded, _ = engine.parse(["export", *flags])
-    if loaded is None:
-        raise UserError("say which game: --experiment=NAME")
-    engine.prepare_machine()
-    experiments.settle_scale(loaded)
-    experiment = experiments.build(loaded)
-    settings = engine.settings(Path("unused"))
+    compilation_cache.enable()
+    built = build(flags, jax.devices()[:1])
+    experiment, settings, data = built.experiment, built.settings, built.data
     size = settings.rules.batch_size
-    mesh = parallel.make_mesh(jax.devices()[:1])
-    parallel.check_batch_size(size, mesh)
     active = active_phases(experiment.phases, settings.steps - 1)
     players = experiment.system.players
-    data = experiment.data()
-    about = describe(subject, loaded, players, active, size)
+    about = describe(subject, built.loaded, players, active, size)
 
-    abstract = abstract_state(experiment, mesh, fsdp=False)
-    state = new_state(experiment, abstract, settings.seed)
+    state = new_state(experiment, built.state, settings.seed)
     number = jax.device_put(jnp.int32(settings.steps - 1), state.step.sharding)
     state = state.replace(step=number)
-    compiled = compile_steps(
-        experiment, settings.rules, [active], abstract, abstract_batch(data, mesh, size)
-    )[active]
+    compiled = built.compile([active])[active]
     arrays = {**player_arrays(state)}
     losses = []
     for step in range(steps):
@@ -97,7 +78,7 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
             number = step * rounds(active) + index
             rows = (np.arange(size, dtype=np.int64) + number * size) % data.size
             batch = data.load(rows, row_seeds(settings.seed, number, size))
-            batches.append(parallel.global_batch(batch, mesh))
+            batches.append(parallel.global_batch(batch, built.mesh))
             key = fold(state.key, "step", state.step, "round", index)
             given = experiment.system.prepare(batches[-1], fold(key, "prepare"))
             for name, values in {**given, **draws(about, key, active[0])}.items():
@@ -107,10 +88,7 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
             {player: float(metrics[f"{player}_loss"]) for player in ("critic", "generator")}
         )
     write(directory, Subject(about, arrays))
-    counts = {
-        name: sum(a.size for a in jax.tree.leaves(abstract.players[name].params))
-        for name in players
-    }
+    counts = {name: count_parameters(player.params) for name, player in built.state.players.items()}
     expected = {"losses": losses, "parameters": counts}
     (directory / "expected.json").write_text(json.dumps(expected, indent=2) + "\n")
 
@@ -135,7 +113,8 @@ def describe(
     adam = {name: read_adam(spec.optimiser) for name, spec in players.items()}
     weights = {"adversarial": getattr(flags, "adversarial_weight", 1.0)}
     if flags.loss == "wgan_gp":
-        weights["gradient_penalty"] = PENALTY_WEIGHT
+        (penalty,) = gan_flags.weighted()
+        weights[penalty.name] = penalty.weight
     return {
         "name": subject,
         "experiment": loaded.name,
@@ -171,10 +150,10 @@ def sizes(spec: PlayerSpec) -> dict[str, Any]:
         case SRResNet():
             names = ("channels", "blocks", "factor")
             found = {name: getattr(network, name) for name in names}
-            same = network.normalise and not network.bicubic_skip
+            same = network.normalise and not network.bicubic_skip and not network.smooth
         case SRCritic():
             found = {"channels": network.channels, "dense": network.dense, "side": inputs[1]}
-            same = network.normalise and not network.smooth and network.dense > 0
+            same = network.dense > 0
         case _:
             found, same = {}, False
     if not same:

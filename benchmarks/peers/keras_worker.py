@@ -33,7 +33,6 @@ class KerasPeer:
 
         keras.utils.set_random_seed(0)
         self.keras, self.subject, self.about = keras, subject, subject.about
-        self.framework = f"keras {backend}"
         self.versions = {
             name: importlib.metadata.version(name) for name in dict.fromkeys(("keras", backend))
         }
@@ -89,7 +88,9 @@ def make_sampler(generator: Any) -> Any:
 
 
 class TrainOnBatch(KerasPeer):
-    """The loop of the tutorials."""
+    """The loop of the tutorials: `predict` makes a fake for the critic, the game another."""
+
+    shares_fake = False
 
     def __init__(self, subject: Subject, backend: str):
         super().__init__(subject, backend)
@@ -143,12 +144,13 @@ class TrainOnBatch(KerasPeer):
 class TrainStep(KerasPeer):
     """A step of one's own under `tf.GradientTape`, compiled whole by `tf.function`."""
 
+    shares_fake = True
+
     def __init__(self, subject: Subject, backend: str):
         super().__init__(subject, backend)
         import tensorflow
 
         self.tf = tensorflow
-        self.framework += " train_step"
         self.compiled = tensorflow.function(self.step)
         self.data = self.place(self.rounds)
 

@@ -23,16 +23,21 @@ from benchmarks.peers.torch_networks import load_weights, make_network
 from benchmarks.peers.worker import CRITIC, GENERATOR, PLAYERS, cores, parser, serve
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Whether CUDA may round what it multiplies in float32 to TF32, which JAX's default does."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 class TorchPeer:
     """The game on one device; see `benchmarks.peers.worker.Peer` for the methods."""
+
+    shares_fake = True
 
     def __init__(self, subject: Subject, variant: str, device: str, bf16: bool):
         self.subject, self.about = subject, subject.about
         self.device, self.bf16 = torch.device(device), bf16
         self.channels_last = variant != "eager"
-        self.framework = " ".join(
-            ["torch", *([device] if device != "cpu" else []), variant, *(["bf16"] if bf16 else [])]
-        )
         self.versions = {"torch": importlib.metadata.version("torch")}
         self.networks = {}
         for player in PLAYERS:
@@ -79,8 +84,9 @@ class TorchPeer:
 
     def checked_step(self, rounds: list[Round], turned: Callable[[str], None]) -> dict[str, float]:
         placed = [self.place(given) for given in rounds]
-        with torch.backends.cudnn.flags(allow_tf32=False):
-            critic, generator = self.step(placed, turned, False)
+        allow_tf32(False)
+        critic, generator = self.step(placed, turned, False)
+        allow_tf32(True)
         return {"critic": float(critic), "generator": float(generator)}
 
     def timed_step(self) -> None:
@@ -180,6 +186,7 @@ def main() -> int:
         torch.set_num_threads(cores())
         torch.manual_seed(0)
         torch.backends.cudnn.benchmark = True
+        allow_tf32(True)
         return TorchPeer(subject, chosen.variant or "eager", chosen.device, chosen.bf16)
 
     return serve(build, chosen.subject_dir)

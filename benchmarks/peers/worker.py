@@ -25,12 +25,12 @@ class Peer(Protocol):
     """One framework's game.
 
     Attributes:
-      framework: what the reports call it.
       versions: of the packages that it stands on.
+      shares_fake: whether the phases of a step reuse one forward pass of the generator.
     """
 
-    framework: str
     versions: dict[str, str]
+    shares_fake: bool
 
     def reset(self) -> None:
         """Puts the given weights back, and the optimisers as they are before step 1."""
@@ -82,19 +82,17 @@ def serve(build: Callable[[Subject], Peer], directory: Path) -> int:
 
     try:
         subject = read(directory)
-        began = time.perf_counter()
         peer = build(subject)
         peer.reset()
         peer.timed_step()
         say(
             {
                 "ready": True,
-                "framework": peer.framework,
                 "versions": peer.versions,
+                "shares_fake": peer.shares_fake,
                 "parameters": {
                     player: sum(array.size for array in peer.weights(player)) for player in PLAYERS
                 },
-                "compile_seconds": time.perf_counter() - began,
             }
         )
         for line in sys.stdin:

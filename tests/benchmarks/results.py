@@ -11,9 +11,10 @@ def summary(values, each="groups"):
     }
 
 
-def peer(own, theirs):
+def peer(own, theirs, **more):
     pairs = [t / o for o, t in zip(own, theirs, strict=True)]
-    return {"milliseconds": summary(theirs), "ratio": summary(pairs, "pairs"), "idle_cpu_share": 0}
+    ratio = summary(pairs, "pairs")
+    return {"milliseconds": summary(theirs), "ratio": ratio, "idle_cpu_share": 0, **more}
 
 
 def result(own=(100, 102, 98), plain=(400, 412, 390), kind="cpu-2-cores-one", **changes):

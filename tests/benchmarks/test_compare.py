@@ -90,6 +90,18 @@ def test_a_contestant_that_no_longer_runs_is_found(baseline):
     assert line == "digits: plain flax: ended"
 
 
+def test_what_is_no_longer_measured_is_found(baseline):
+    small = result(gflop=0.2, peers={})
+    first, second = found(small, baseline)
+    assert first == "digits: plain flax / jaxgan is in the baseline, but was not measured"
+    assert second.startswith("digits: share of the matrix product is in the baseline")
+    (line,) = found(result(steps={}), baseline)
+    assert line == "digits: the step 'critic + generator' of the baseline is gone"
+    others = result()["systems"]["digits"]["peers"]
+    peers = {**others, "torch eager": others["plain flax"]}
+    assert found(result(), compare.accept([result(peers=peers)], {})) == []
+
+
 def test_elsewhere_ratios_may_halve_and_shares_are_not_compared(baseline):
     assert found(result(own=(190, 190, 190)), baseline, same_kind=False) == []
     (line,) = found(result(own=(400, 400, 400)), baseline, same_kind=False)
@@ -100,6 +112,24 @@ def test_accepting_keeps_the_systems_that_a_run_lacks(baseline):
     other = result()
     other["systems"]["faces"] = other["systems"].pop("digits")
     assert list(compare.accept([other], baseline)["systems"]) == ["digits", "faces"]
+
+
+def test_a_ratio_without_meaning_is_not_accepted(tmp_path, capsys):
+    noisy, path = tmp_path / "noisy.json", tmp_path / "baseline.json"
+    noisy.write_text(json.dumps(result(plain=(400, 700, 250))))
+    assert compare.main(["--accept", str(noisy), f"--baseline={path}"]) == 1
+    assert "left out digits: plain flax / jaxgan: its noise of" in capsys.readouterr().err
+    accepted = json.loads(path.read_text())["systems"]["digits"]["ratios"]
+    assert list(accepted) == [compare.SHARE]
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_a_file_that_is_no_result_is_one_line(tmp_path, capsys, text):
+    path = tmp_path / "result.json"
+    if text is not None:
+        path.write_text(text)
+    assert compare.main([str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"benchmarks.compare: {path}")
 
 
 def test_the_command_accepts_compares_and_finds_the_nearest_baseline(tmp_path, monkeypatch, capsys):

@@ -3,16 +3,20 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from benchmarks import peers
+from benchmarks.contestant import ROOT
 from benchmarks.peers import exchange, export
+from jaxgan.errors import UserError
+from jaxgan.nets.srresnet import SRCritic, SRResNet
+from jaxgan.state import PlayerSpec
 
-ROOT = Path(export.ROOT)
 TINY_SRGAN = (
     "--experiment=srgan_div2k",
     "--scale=full",
@@ -59,7 +63,7 @@ def test_torch_plays_the_same_game(tmp_path, subject, flags):
     expected = export.export(subject, tmp_path, flags)
     arguments = peers.contestants(subject, "cpu")["torch channels-last"]
     ready, checked, timed, code = play(arguments, tmp_path)
-    assert ready["parameters"] == expected["parameters"]
+    assert ready["parameters"] == expected["parameters"] and ready["shares_fake"]
     assert checked["moved"] == {"critic phase": ["critic"], "generator phase": ["generator"]}
     # Adam turns rounding errors into whole steps where a gradient is next to nothing.
     steps = zip(checked["losses"], expected["losses"], (1e-4, 5e-3), strict=True)
@@ -93,6 +97,18 @@ def test_a_gpu_has_peers_of_its_own(monkeypatch):
     found = peers.contestants("srgan_div2k", "cuda")
     assert "torch cuda compile bf16" in found and not any("keras" in label for label in found)
     assert peers.contestants("gaussians", "cuda") == {}
+
+
+def test_networks_that_no_peer_has_are_refused():
+    def sizes(network, side):
+        inputs = (jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32),)
+        return export.sizes(PlayerSpec(network, inputs, optax.adam(1e-3)))
+
+    assert sizes(SRResNet(), 24)["blocks"] == 16
+    assert sizes(SRCritic(), 96) == {"kind": "SRCritic", "channels": 64, "dense": 1024, "side": 96}
+    for other in (SRResNet(smooth=True), SRResNet(bicubic_skip=True), SRResNet(normalise=False)):
+        with pytest.raises(UserError, match="no peer has a network"):
+            sizes(other, 24)
 
 
 def test_adam_is_read_off_its_first_step():

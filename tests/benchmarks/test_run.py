@@ -1,5 +1,6 @@
 """The runner, end to end on a tiny subject, with a contestant that is made here."""
 
+import dataclasses
 import json
 import textwrap
 
@@ -7,13 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 
-from benchmarks import measure, run, subjects
+from benchmarks import measure, run, stepper, subjects
 from benchmarks.contestant import Contestant
 from benchmarks.machine import kind
 from benchmarks.plain import plain_layers
-from benchmarks.stepper import steady_steps
+from benchmarks.stepper import steady_groups
+from benchmarks.worker import time_steps
 from jaxgan import experiment as experiments
+from jaxgan.dispatch import groups
 from jaxgan.errors import UserError
 from jaxgan.game import Phase
 from jaxgan.ops.layers import Conv, ConvTranspose
@@ -24,14 +28,18 @@ directory = pathlib.Path(sys.argv[-1].removeprefix("--subject_dir="))
 subject = json.loads((directory / "subject.json").read_text())
 print("a library says hello", flush=True)
 say = lambda line: print(json.dumps(line), flush=True)
-say({"ready": True, "framework": "made up", "versions": {"made up": "1"},
-     "parameters": subject["parameters"], "compile_seconds": 0.0})
+say({"ready": True, "versions": {"made up": "1"}, "shares_fake": sys.argv[2] == "shares",
+     "parameters": subject["parameters"]})
+turns = 0
 for line in sys.stdin:
     request = json.loads(line)
     if request["do"] == "check":
         losses = [{"critic": 1.0 + float(sys.argv[1]), "generator": 2.0}] * 2
         say({"losses": losses, "moved": {"critic phase": ["critic"]}})
     elif request["do"] == "time":
+        turns += 1
+        if sys.argv[2] == "dies" and turns == 3:
+            raise OSError("in its second group")
         say({"milliseconds": 5.0, "steps": 1})
     else:
         break
@@ -40,15 +48,15 @@ for line in sys.stdin:
 
 @pytest.fixture
 def peer(tmp_path):
-    """A function of how far a peer's losses are off that gives its arguments."""
+    """A function of how far a peer's losses are off, and what else it does: its arguments."""
     script = tmp_path / "peer.py"
     script.write_text(textwrap.dedent(PEER))
-    return lambda off: [str(script), str(off)]
+    return lambda off, how="shares": [str(script), str(off), how]
 
 
 def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
-    def export(subject, directory):
-        assert subject.name == "ring"
+    def export(subject, directory, flags):
+        assert subject == "ring" and flags[0] == "--experiment=gaussians"
         about = {"parameters": parameters}
         (directory / "subject.json").write_text(json.dumps(about))
         losses = [{"critic": 1.0, "generator": 2.0}] * 2
@@ -56,16 +64,22 @@ def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
 
     parameters = {"critic": 8 * 2 + 8 + 8 * 8 + 8 + 8 + 1, "generator": 8 * 4 + 8 + 72 + 2 * 8 + 2}
     monkeypatch.setattr(measure, "export", export)
-    contestants = {"good": peer(5e-5), "wrong": peer(1e-3), "gone": ["-c", "raise OSError('why')"]}
+    contestants = {
+        "good": peer(5e-5),
+        "twice": peer(0.0, "two fakes"),
+        "wrong": peer(1e-3),
+        "gone": ["-c", "raise OSError('why')"],
+        "dies": peer(0.0, "dies"),
+    }
     monkeypatch.setattr(run, "peers_of", lambda subject, platform: contestants)
-    flags = ("--experiment=gaussians", *tiny_flags("gaussians"))
+    flags = ("--experiment=gaussians", *tiny_flags("gaussians", batch_size=7))
     result = run.run_suite(
         "cpu", [subjects.Subject("ring", flags)], groups=2, seconds=0.0, peers=True
     )
     json.dumps(result, allow_nan=False)
     system = result["systems"]["ring"]
     assert system["parameters"] == parameters
-    assert system["batch_size"] == 8 and system["images_per_step"] == 8
+    assert system["batch_size"] == 7 and system["images_per_step"] == 7
     assert len(system["milliseconds"]["groups"]) == 2
     assert system["after_step_2"] == 0 and system["executables"] >= 2
     (step,) = system["steps"].values()
@@ -79,11 +93,17 @@ def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
     assert peers["good"]["check"] == {"differences": pytest.approx([5e-5] * 2), **EQUAL}
     pairs = [5.0 / own for own in system["milliseconds"]["groups"]]
     assert peers["good"]["ratio"]["pairs"] == pytest.approx(pairs)
-    assert peers["jaxgan, two fakes"]["ratio"]["median"] > 0
+    assert peers["good"]["shares_fake"] and "same_mathematics" not in peers["good"]
+    unshared = peers["jaxgan, two fakes"]
+    assert "ratio" not in unshared, "it is there for those that make two, too"
+    pairs = [5.0 / other for other in unshared["milliseconds"]["groups"]]
+    assert peers["twice"]["same_mathematics"]["pairs"] == pytest.approx(pairs)
+    assert "dies: ended without a word (OSError: in its second group)" in peers["dies"]["error"]
+    assert "milliseconds" not in peers["dies"]
     assert "not the same computation" in peers["wrong"]["error"]
     assert "gone: ended without a word (OSError: why)" in peers["gone"]["error"]
     shown = run.show(result)
-    assert "ring" in shown and "OSError" in shown
+    assert "ring" in shown and "OSError" in shown and "same mathematics" in shown
 
 
 EQUAL = {"parameters_equal": True}
@@ -114,10 +134,52 @@ def test_every_experiment_is_a_subject():
 
 def test_the_steps_that_are_timed_are_the_last_of_a_run():
     pretrain = Phase("pretrain", ("g",), "p", stop=10)
-    critic, lazy = Phase("critic", ("c",), "c", start=10), Phase("r1", ("c",), "r", every=4)
-    assert steady_steps((pretrain, critic), 100) == [99]
-    assert steady_steps((pretrain, critic), 10) == [9]
-    assert steady_steps((critic, lazy), 100) == [96, 97, 98, 99]
+    critic = Phase("critic", ("c",), "c", start=10)
+    assert steady_groups((pretrain, critic), 100, 1) == [((critic,), 1)]
+    assert steady_groups((pretrain, critic), 100, 8) == [((critic,), 8)]
+    (group,) = steady_groups((pretrain, critic), 10, 1)
+    assert [phase.name for phase in group.active] == ["pretrain"]
+
+
+@pytest.mark.parametrize("steps", [100, 101, 102, 103])
+def test_the_dispatches_that_are_timed_are_cut_as_in_training(steps):
+    critic, lazy = Phase("critic", ("c",), "c"), Phase("r1", ("c",), "r", every=5)
+    for most in (1, 3, 8):
+        timed = steady_groups((critic, lazy), steps, most)
+        assert sum(group.length for group in timed) == 5
+        trained = list(groups((critic, lazy), 0, steps, most, ()))
+        assert {*timed} <= {*trained}
+        assert max(group.length for group in timed) == min(most, 4)
+
+
+def test_a_step_with_a_lazy_phase_is_timed_in_whole_periods(tiny_flags, monkeypatch):
+    flags = ["--experiment=gaussians", *tiny_flags("gaussians", steps_per_dispatch=4)]
+    build = stepper.build
+
+    def lazy(*arguments):
+        built = build(*arguments)
+        critic, generator = built.experiment.phases
+        phases = (critic, dataclasses.replace(generator, every=3))
+        return dataclasses.replace(
+            built, experiment=dataclasses.replace(built.experiment, phases=phases)
+        )
+
+    monkeypatch.setattr(stepper, "build", lazy)
+    with flagsaver.flagsaver():
+        made = stepper.Stepper(flags)
+    assert sorted(group.length for group in made.period) == [1, 2]
+    assert made.images_per_step == made.settings.rules.batch_size
+    assert time_steps(made, 0.0)["steps"] == 3
+    shares = sorted(step["share_of_steps"] for step in made.facts().values())
+    assert shares == pytest.approx([1 / 3, 2 / 3])
+    assert made.dispatch_milliseconds(0.0) > 0
+    assert 0 <= made.pipeline(0.0)["wait_share"] < 1
+
+
+@pytest.mark.parametrize("argument", ["--groups=0", "--json=nowhere/result.json"])
+def test_what_could_not_be_measured_or_kept_is_refused_before(argument, capsys):
+    assert run.main([argument]) == 2
+    assert argument.partition("=")[2].partition("/")[0] in capsys.readouterr().err
 
 
 def test_plain_layers_compute_the_same():
