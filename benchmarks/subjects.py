@@ -27,7 +27,12 @@ def subject(name: str, experiment: str, *flags: str) -> Subject:
     return Subject(name, (f"--experiment={experiment}", "--scale=full", "--data=sample", *flags))
 
 
-VARIANTS = (subject("wgan_gp", "dcgan_mnist", "--loss=wgan_gp", "--n_critic=5", "--batch_size=64"),)
+VARIANTS = (
+    subject("wgan_gp", "dcgan_mnist", "--loss=wgan_gp", "--n_critic=5", "--batch_size=64"),
+    # Beside dcgan_mnist: what a penalty of the second order costs.
+    subject("dcgan_r1", "dcgan_mnist", "--penalty=r1"),
+    subject("dcgan_gradient_penalty", "dcgan_mnist", "--penalty=gradient_penalty"),
+)
 # What fits into a minute. The networks are whole; batches are small for the plain layers' sake,
 # which take a second for each of these steps.
 GATE = (

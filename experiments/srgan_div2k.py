@@ -58,6 +58,7 @@ flags.DEFINE_float(
 )
 flags.DEFINE_float("learning_rate", 1e-4, "Adam's afterwards.")
 flags.DEFINE_float("critic_learning_rate", 1e-4, "The critic's.")
+flags.DEFINE_float("critic_b1", 0.9, "Of the critic's Adam; 0.5 keeps a quick one from swinging.")
 flags.DEFINE_float("decay", 0.1, "What both are multiplied by after half of the adversarial steps.")
 flags.DEFINE_float("adversarial_weight", 1e-3, "Of the critic's opinion beside the content.")
 flags.DEFINE_float("ema_halflife", 0, "Of the generator's moving average, in pictures; 0: none.")
@@ -65,7 +66,7 @@ flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz): content o
 flags.DEFINE_integer("border", 4, "Pixels left out at each side when measuring.")
 
 SMALL = {
-    "steps": 2250,
+    "steps": 1900,
     "pretrain_steps": 1750,
     "batch_size": 8,
     "blocks": 6,
@@ -74,13 +75,14 @@ SMALL = {
     "bicubic_skip": True,
     "smooth": True,
     "critic": "texture",
-    "critic_channels": 32,
-    "critic_warmup": 150,
+    "critic_channels": 24,
+    "critic_warmup": 250,
     "pretrain_learning_rate": 1e-3,
-    "learning_rate": 2e-4,
-    "critic_learning_rate": 5e-4,
+    "learning_rate": 1e-4,
+    "critic_learning_rate": 2e-4,
+    "critic_b1": 0.5,
     "decay": 1.0,
-    "adversarial_weight": 4e-3,
+    "adversarial_weight": 1.5e-2,
     "ema_halflife": 400.0,
     "eval_every": 250,
     "checkpoint_every": 250,
@@ -110,9 +112,9 @@ def experiment() -> Experiment:
     warm = max(FLAGS.pretrain_steps - FLAGS.critic_warmup, 0)
     options = {"data_dir": FLAGS.data_dir, "skip_broken": FLAGS.skip_broken}
 
-    def player(network, learning_rate, side, halflife=0.0) -> PlayerSpec:
+    def player(network, optimiser, side, halflife=0.0) -> PlayerSpec:
         shape = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-        return PlayerSpec(network, (shape,), optax.adam(learning_rate), halflife or None)
+        return PlayerSpec(network, (shape,), optimiser, halflife or None)
 
     both = functools.cache(lambda: open_train_and_held_out(FLAGS.data, **options))
 
@@ -140,15 +142,17 @@ def experiment() -> Experiment:
                     smooth=FLAGS.smooth,
                     dtype=dtype,
                 ),
-                optax.join_schedules(
-                    [pretraining(), adversarial(FLAGS.learning_rate)], [FLAGS.pretrain_steps]
+                optax.adam(
+                    optax.join_schedules(
+                        [pretraining(), adversarial(FLAGS.learning_rate)], [FLAGS.pretrain_steps]
+                    )
                 ),
                 FLAGS.crop // FLAGS.factor,
                 FLAGS.ema_halflife,
             ),
             player(
                 critic_network(dtype),
-                adversarial(FLAGS.critic_learning_rate),
+                optax.adam(adversarial(FLAGS.critic_learning_rate), b1=FLAGS.critic_b1),
                 FLAGS.crop,
             ),
             losses.by_name(FLAGS.loss),
