@@ -19,6 +19,7 @@ import jax
 from benchmarks.machine import peak_memory_bytes, versions
 from benchmarks.plain import plain_layers
 from benchmarks.stepper import Stepper
+from jaxgan import xla_flags
 from jaxgan.errors import UserError
 
 
@@ -72,7 +73,10 @@ def main(arguments: list[str]) -> int:
     devices = int(next((a.partition("=")[2] for a in own if a.startswith("--devices=")), "1"))
     if devices > 1:
         jax.config.update("jax_num_cpu_devices", devices)
-    with plain_layers() if "--plain" in own else contextlib.nullcontext():
+    plain = "--plain" in own
+    if not plain:
+        xla_flags.settle()
+    with plain_layers() if plain else contextlib.nullcontext():
         try:
             stepper = Stepper(flags, devices)
         except UserError as error:

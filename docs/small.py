@@ -15,7 +15,7 @@ from jaxgan import experiment as experiments
 from jaxgan import main, parallel, trained
 from jaxgan.media import Grid
 
-CROP = 96
+CROP = 144
 
 
 def middle(picture: np.ndarray) -> np.ndarray:

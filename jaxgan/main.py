@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ import jax
 from absl import flags
 
 import jaxgan
-from jaxgan import compilation_cache, parallel, processes, run_directory, trained
+from jaxgan import compilation_cache, parallel, processes, run_directory, trained, xla_flags
 from jaxgan import experiment as experiments
 from jaxgan.compiling import abstract_state
 from jaxgan.errors import UserError
@@ -124,8 +123,7 @@ def parse(argv: Sequence[str]) -> tuple[experiments.Loaded | None, dict[str, Any
 
 def prepare_machine() -> None:
     """Settles what must be settled before JAX touches a device."""
-    if FLAGS.deterministic:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops"
+    xla_flags.settle(deterministic=FLAGS.deterministic)
     compilation_cache.enable()
     processes.start(FLAGS.coordinator, FLAGS.processes, FLAGS.process_index, FLAGS.join_timeout)
 

@@ -7,8 +7,11 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
-from jaxgan import compilation_cache, main
+from jaxgan import compilation_cache, main, xla_flags
 from jaxgan import experiment as experiments
+
+# As every command does it: a run must have the same bits in this process and in another.
+xla_flags.settle()
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -14,8 +14,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 
-from jaxgan.ops.resample import pixel_shuffle
+from jaxgan.ops.resample import pixel_shuffle, pixel_unshuffle
+
+# The side of the blocks of `_forward_by_blocks`: with 3 outputs they fill three vectors of 16.
+_BLOCK = 4
 
 
 class Geometry(NamedTuple):
@@ -33,32 +37,42 @@ class Geometry(NamedTuple):
 
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """Emits the cross-correlation of `x` with `kernel`."""
-    return _choose("forward", kernel.shape, geometry)(x, kernel, geometry)
+    return _choose("forward", kernel.shape, geometry, x.dtype)(x, kernel, geometry)
 
 
 def input_grad(g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]) -> Array:
     """Emits the gradient with respect to an image of spatial shape `size`."""
-    return _choose("input_grad", kernel.shape, geometry)(g, kernel, geometry, size)
+    return _choose("input_grad", kernel.shape, geometry, g.dtype)(g, kernel, geometry, size)
 
 
 def weight_grad(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
     """Emits the gradient with respect to a kernel of spatial shape `taps`."""
     kernel_shape = (*taps, x.shape[-1] // geometry.groups, g.shape[-1])
-    return _choose("weight_grad", kernel_shape, geometry)(x, g, geometry, taps)
+    return _choose("weight_grad", kernel_shape, geometry, x.dtype)(x, g, geometry, taps)
 
 
 def _choose(
-    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry
+    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry, dtype: DTypeLike
 ) -> Callable[..., Array]:
     *taps, inputs, outputs = kernel_shape
     strided = max(geometry.stride) > 1
     on_cpu = jax.default_backend() == "cpu"
+    plain = geometry.groups == 1 and max(geometry.dilation) == 1
     if operation == "forward":
+        # Vectors run over the output channels: with a few of them most lanes would be idle. Sums of
+        # several products need the exponent and the digits of float32.
+        few = on_cpu and plain and not strided and outputs <= 4 and dtype == jnp.float32
+        if few and inputs >= 16 and outputs * math.prod(taps) <= 32:
+            return _forward_by_products
+        if few and inputs >= 16:
+            return _forward_by_blocks
         return _forward
     if operation == "input_grad":
-        plain = geometry.groups == 1 and max(geometry.dilation) == 1
-        # XLA's CPU backend is good at small strided kernels; in others it multiplies by zeros.
-        large = len(taps) > 2 or max(taps) > 3
+        if not strided and plain:
+            return _input_grad_turned
+        # XLA's CPU backend is good at small strided kernels of many channels; elsewhere it
+        # multiplies by zeros.
+        large = len(taps) > 2 or max(taps) > 3 or inputs <= 128
         phases = on_cpu and strided and plain and large
         return _input_grad_by_phases if phases else _input_grad_dilated
     if not on_cpu:
@@ -80,6 +94,73 @@ def _forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
         kernel_dilation=geometry.dilation,
         groups=geometry.groups,
     )
+
+
+def _forward_by_products(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """One matrix product makes what every pixel gives to its neighbours; then shifted sums.
+
+    For stride 1 and a kernel of few taps and outputs: the intermediate result has
+    prod(taps) * outputs channels.
+    """
+    *taps, inputs, outputs = kernel.shape
+    rank = len(taps)
+    columns = kernel.transpose(rank, *range(rank), rank + 1).reshape(inputs, -1)
+    parts = (x.reshape(-1, inputs) @ columns).reshape(*x.shape[:-1], *taps, outputs)
+    inside = [(0, 0, 0)] * (rank + 1)
+    pads = [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding), *inside]
+    parts = lax.pad(parts, jnp.zeros((), x.dtype), pads)
+    size = [n - k + 1 for n, k in zip(parts.shape[1:], taps, strict=False)]
+    total = jnp.zeros((x.shape[0], *size, outputs), x.dtype)
+    for tap in itertools.product(*map(range, taps)):
+        window = tuple(slice(k, k + n) for k, n in zip(tap, size, strict=True))
+        total = total + parts[(slice(None), *window, *tap)]
+    return total
+
+
+def _forward_by_blocks(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """Every block of `_BLOCK` pixels a side is one pixel, with more channels and a smaller kernel.
+
+    For stride 1, few outputs and many taps: it multiplies by some zeros, but fills whole vectors.
+    """
+    *taps, inputs, outputs = kernel.shape
+    rank = len(taps)
+    size = [
+        n + low + high - k + 1
+        for n, (low, high), k in zip(x.shape[1:-1], geometry.padding, taps, strict=True)
+    ]
+    blocks = [-(-m // _BLOCK) for m in size]
+    spans = [-(-(k + _BLOCK - 1) // _BLOCK) * _BLOCK for k in taps]
+    moved = [
+        jnp.pad(
+            kernel,
+            [*((r, s - k - r) for r, s, k in zip(start, spans, taps, strict=True)), (0, 0), (0, 0)],
+        )
+        for start in itertools.product(range(_BLOCK), repeat=rank)
+    ]
+    wide = jnp.stack(moved, axis=-2).reshape(1, *spans, -1)
+    wide = pixel_unshuffle(wide, _BLOCK)[0].reshape(
+        *(s // _BLOCK for s in spans), _BLOCK**rank * inputs, _BLOCK**rank * outputs
+    )
+    pads = [
+        (low, (b - 1) * _BLOCK + s - n - low, 0)
+        for n, (low, _), b, s in zip(x.shape[1:-1], geometry.padding, blocks, spans, strict=True)
+    ]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
+    whole = pixel_shuffle(
+        _convolve(pixel_unshuffle(padded, _BLOCK), wide, ((0, 0),) * rank), _BLOCK
+    )
+    return lax.slice(whole, (0,) * (rank + 2), (x.shape[0], *size, outputs))
+
+
+def _input_grad_turned(g, kernel, geometry, size):
+    """With stride 1 it is a convolution with the kernel turned around, lowered like any other."""
+    taps = kernel.shape[:-2]
+    pads = tuple(
+        (k - 1 - low, n + low - m)
+        for n, m, k, (low, _) in zip(size, g.shape[1:-1], taps, geometry.padding, strict=True)
+    )
+    turned = jnp.swapaxes(jnp.flip(kernel, range(len(taps))), -1, -2)
+    return forward(g, turned, geometry._replace(padding=pads))
 
 
 def _input_grad_dilated(g, kernel, geometry, size):

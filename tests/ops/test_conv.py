@@ -137,13 +137,34 @@ def test_other_ranks_groups_and_dilations_equal_lax_to_second_order():
     )
 
 
+def test_few_output_channels_equal_lax_to_second_order():
+    """Products for small kernels, blocks for large ones; many inputs, as the rule asks."""
+    cases = [
+        ((2, 7, 9, 16), (4, 4, 16, 1), {}),
+        ((2, 6, 5, 17), (3, 2, 17, 4), {"padding": "VALID"}),
+        ((2, 6, 8, 16), (3, 3, 16, 3), {"padding": ((2, 0), (1, 3))}),
+        ((1, 9, 11, 16), (9, 9, 16, 3), {}),
+        ((1, 12, 10, 16), (5, 6, 16, 4), {"padding": "VALID"}),
+        ((2, 19, 16), (12, 16, 3), {}),
+        ((1, 5, 6, 5, 16), (3, 3, 3, 16, 2), {}),
+    ]
+    names = set()
+    for _, taps, options in cases:
+        strides = (1,) * (len(taps) - 2)
+        geometry = lowering.Geometry(strides, (), strides, options.get("groups", 1))
+        names.add(lowering._choose("forward", taps, geometry, jnp.float32).__name__)
+    assert names == {"_forward_by_products", "_forward_by_blocks"}
+    check_orders(cases, conv, lax_conv)
+
+
 def test_lowerings_of_other_backends_equal_lax(monkeypatch):
     """Off CPUs the gradients have lax's own form; a CPU computes it as well, only slowly."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     cases = [case for case in covering(transposed=False) if case[1][0] in (1, 4, 5)]
     grouped = ((2, 9, 8, 6), (3, 3, 2, 9), {"groups": 3, "dilation": 2, "stride": 2})
     geometry = lowering.Geometry((2, 2), ((1, 1), (1, 1)), (1, 1))
-    assert lowering._choose("weight_grad", (4, 4, 2, 3), geometry) is lowering._weight_grad_native
+    chosen = lowering._choose("weight_grad", (4, 4, 2, 3), geometry, jnp.float32)
+    assert chosen is lowering._weight_grad_native
     check_orders([*cases, grouped], conv, lax_conv)
 
 
