@@ -79,7 +79,7 @@ def every_peer(system: Mapping[str, Any]) -> str:
         if label in OWN or label.endswith(" bf16"):
             continue
         found = None if "error" in peer else same_mathematics(peer)
-        said = f"{found['median']:.2f}" if found else "failed" if "error" in peer else NONE
+        said = f"{found['median']:.2f}" if found else why_not(peer)
         cells.append(f"{label} {said}" + " (two fakes)" * (peer.get("shares_fake") is False))
     return ", ".join(cells) or NONE
 
@@ -92,6 +92,19 @@ def plain_cell(system: Mapping[str, Any]) -> str:
     return "failed" if "error" in plain else f"{plain['ratio']['median']:.2f}"
 
 
+def short(milliseconds: float) -> str:
+    """Three figures, and never an exponent."""
+    decimals = max(0, 2 - math.floor(math.log10(max(milliseconds, 1e-9))))
+    return f"{milliseconds:.{min(decimals, 2)}f}"
+
+
+def why_not(peer: Mapping[str, Any]) -> str:
+    """Why a peer has no ratio."""
+    if "not the same computation" in peer.get("error", ""):
+        return "not timed (its losses differ)"
+    return "failed" if "error" in peer else NONE
+
+
 def row(name: str, system: Mapping[str, Any]) -> tuple[str, ...]:
     """The table's cells for one system, which has the label `name`."""
     if "error" in system:
@@ -101,11 +114,11 @@ def row(name: str, system: Mapping[str, Any]) -> tuple[str, ...]:
     startup = system.get("startup")
     return (
         name,
-        f"{own['median']:.3g} ({own['spread']:.2g})",
+        f"{short(own['median'])} ({short(own['spread'])})",
         f"{system['gflops']:.3g}",
         f"{system['share_of_matmul']['median']:.0%}",
         plain_cell(system),
-        f"{best}, {peers[best]['milliseconds']['median']:.3g}" if best else NONE,
+        f"{best}, {short(peers[best]['milliseconds']['median'])}" if best else NONE,
         f"{peers[best]['ratio']['median']:.2f}" if best else NONE,
         every_peer(system),
         f"{startup['cold']['first_step_seconds']:.1f} s, "
@@ -132,11 +145,11 @@ def bfloat16_row(name: str, system: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             f"{name}, bfloat16",
-            f"{own['median']:.3g} ({own['spread']:.2g})",
+            f"{short(own['median'])} ({short(own['spread'])})",
             f"{gflops:.3g}",
             f"{gflops / ceiling['median']:.0%}" if ceiling else NONE,
             NONE,
-            f"{best}, {peers[best]['milliseconds']['median']:.3g}" if best else NONE,
+            f"{best}, {short(peers[best]['milliseconds']['median'])}" if best else NONE,
             f"{ratios[best]:.2f}" if best else NONE,
             ", ".join(f"{label} {value:.2f}" for label, value in ratios.items()) or NONE,
             NONE,
