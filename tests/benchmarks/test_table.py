@@ -49,8 +49,8 @@ def test_bfloat16_has_a_row_of_its_own():
     text = table.text([made])
     rows = [line.split(" | ") for line in text.splitlines() if "`digits`" in line]
     assert [row[5:8] for row in rows] == [
-        ["torch cuda compile, 15", "1.50", "torch cuda compile 1.50"],
-        ["torch cuda compile bf16, 6", "1.50", "torch cuda compile bf16 1.50"],
+        ["torch cuda compile, 15.0", "1.50", "torch cuda compile 1.50"],
+        ["torch cuda compile bf16, 6.00", "1.50", "torch cuda compile bf16 1.50"],
     ]
     # 12 GFLOP in 4 ms.
     assert rows[1][2:4] == ["3e+03", "50%"] and "in bfloat16 6000" in text
