@@ -76,6 +76,29 @@ def local_rows(batch_size: int, mesh: Mesh) -> np.ndarray:
     return np.unique(np.concatenate([rows[index] for index in shards.values()]))
 
 
+class _Workers:
+    """The threads that load: grain neither names them nor waits for them when it is closed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._dismissed = False
+
+    def enlist(self) -> bool:
+        """Whether the thread that asks may still load."""
+        with self._lock:
+            if not self._dismissed:
+                self._threads.add(threading.current_thread())
+            return not self._dismissed
+
+    def dismiss(self) -> None:
+        """Lets no thread begin to load, and waits for those that have."""
+        with self._lock:
+            self._dismissed = True
+        for thread in self._threads:
+            thread.join()
+
+
 class Batches(Iterator[dict[str, jax.Array]]):
     """Endless batches on the devices, two ahead of the caller, with a position that can be saved.
 
@@ -98,7 +121,7 @@ class Batches(Iterator[dict[str, jax.Array]]):
         self._stacks: list[Stack] | None = None
         self._taken = 0
         self._open: grain.DatasetIterator | None = None
-        self._workers: set[threading.Thread] = set()
+        self._workers = _Workers()
         self._closed = False
 
     def start(self, stacks: Iterable[Stack] | None = None) -> None:
@@ -165,7 +188,7 @@ class Batches(Iterator[dict[str, jax.Array]]):
         self._position = int(state["next_index"])
 
     def close(self) -> None:
-        """Stops the threads and waits for them. Nothing but another `close` may follow."""
+        """No `load` runs from here on, nor still. Nothing but another `close` may follow."""
         self._stop()
         self._closed = True
 
@@ -175,21 +198,21 @@ class Batches(Iterator[dict[str, jax.Array]]):
         self._open.close()
         # Let go of it now: grain's iterator complains when the interpreter ends before it does.
         self._open = None
-        for worker in list(self._workers):
-            worker.join()
-        self._workers.clear()
+        self._workers.dismiss()
 
     def _dataset(self, position: int, stacks: list[Stack] | None) -> grain.IterDataset:
         count = sys.maxsize if stacks is None else len(stacks)
         before = np.cumsum([0, *(stack.batches for stack in stacks or ())])
 
         def make(element: int) -> dict[str, np.ndarray]:
-            self._workers.add(threading.current_thread())
+            if not workers.enlist():
+                return {}  # Nobody takes it any more.
             if stacks is None:
                 return self._make(position + element, None)
             return self._make(position + int(before[element]), stacks[element])
 
         stacked = stacks is not None
+        workers = self._workers = _Workers()
         dataset = (
             grain.MapDataset.range(count)
             .map(make)

@@ -275,13 +275,26 @@ def test_errors_of_the_thread_surface_with_their_type_and_place(open_batches, th
 @pytest.mark.parametrize("threads", [1, 3])
 def test_close_stops_the_threads(open_batches, threads):
     before = set(threading.enumerate())
-    batches = open_batches(threads=threads)
+    loading = set()
+
+    def slow(indices, seeds):
+        loading.add(threading.get_ident())
+        time.sleep(0.02)
+        loading.remove(threading.get_ident())
+        return load(indices, seeds)
+
+    batches = open_batches(slow, threads=threads)
     next(batches)
     started = set(threading.enumerate()) - before
     assert started
     batches.close()
+    assert not loading
     batches.close()
-    assert not any(thread.is_alive() for thread in started)
+    # One that never came to load may be on its way out still.
+    for thread in started:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+    assert not loading
     with pytest.raises(ValueError, match="closed"):
         next(batches)
 
