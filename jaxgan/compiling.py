@@ -34,8 +34,13 @@ def new_state(experiment: Experiment, abstract: TrainState, seed: int) -> TrainS
     """The state before step 1, made where it will lie."""
     system = experiment.system
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    # Every leaf draws its own numbers: much code that runs once. With LLVM's best efforts it takes
+    # a CPU seconds to compile, for the same bits.
+    on_cpu = all(device.platform == "cpu" for device in shardings.step.device_set)
     create = jax.jit(
-        lambda key: create_state(system.players, system.memory, key), out_shardings=shardings
+        lambda key: create_state(system.players, system.memory, key),
+        out_shardings=shardings,
+        compiler_options={"xla_backend_optimization_level": 1} if on_cpu else None,
     )
     return create(jax.random.key(seed))
 

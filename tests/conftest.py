@@ -1,5 +1,7 @@
 """Every test runs as strictly as JAX can: no silent promotion, two devices, warnings are errors."""
 
+import os
+
 import jax
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from PIL import Image
 from jaxgan import compilation_cache, main, xla_flags
 from jaxgan import experiment as experiments
 
+# Half of the tests' time was LLVM's; what they prove does not hang on how hard it tries.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
 # As every command does it: a run must have the same bits in this process and in another.
 xla_flags.settle()
 
