@@ -34,6 +34,8 @@ _MESSAGE_BYTES = 2048
 # The coordinator lives in the first process: when that ends, JAX aborts the others at once. Those
 # that have found the same mistake get this long to say so.
 _LAST_SECONDS = 3.0
+# JAX looks every second whether a SIGTERM has come, and then has to tell the others.
+_NOTICE_SECONDS = 1.5
 # How the errors of a collective begin or what they name when the other end is gone.
 _GONE = re.compile(
     r"gloo|nccl|UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|coordination service|barrier", re.IGNORECASE
@@ -239,8 +241,22 @@ def stop_together() -> Iterator[Callable[[], str | None]]:
     signal.signal(signal.SIGINT, pass_on)
     try:
         yield stopped
+        with no_waiting_for_the_lost():
+            _leave_together()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _leave_together() -> None:
+    """Waits until no process can still begin to agree where to stop.
+
+    JAX's service answers a signal by asking every process how far it has come, and waits three
+    minutes for one that has left already, with everything that this process does on its way out.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    multihost_utils.sync_global_devices("all processes have done their work")
+    time.sleep(_NOTICE_SECONDS)
 
 
 @contextlib.contextmanager

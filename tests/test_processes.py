@@ -209,6 +209,44 @@ def test_a_signal_to_one_stops_both_and_the_same_command_goes_on(together, flags
     assert state_of(run_dir) == state_of(together[0])
 
 
+@pytest.mark.parametrize("signalled", [0, 1])
+def test_a_signal_at_the_very_end_keeps_nobody_waiting(signalled):
+    program = f"""
+import os, signal, sys, time
+import jax
+from jaxgan import processes
+index, port = int(sys.argv[1]), sys.argv[2]
+jax.config.update("jax_platforms", "cpu")
+processes.start(f"localhost:{{port}}", 2, index, 60.0)
+with processes.stop_together() as stopped:
+    for _ in range(3):
+        assert stopped() is None
+    if index == {signalled}:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(2.5)
+print("left")
+"""
+    port = free_port()
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(index), str(port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    try:
+        # JAX's own patience is 180 seconds.
+        said = [process.communicate(timeout=100) for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
+            process.communicate()
+    for process, (out, error) in zip(pair, said, strict=True):
+        assert out.endswith("left\n") and process.returncode == 0, error
+
+
 def state_of(run_dir):
     """Every array of the last checkpoint as bytes, and all that is recorded beside them."""
     path = run_dir / "checkpoints" / f"{STEPS:08d}"
