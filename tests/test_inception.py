@@ -272,7 +272,7 @@ def test_parameters_are_those_that_the_module_would_make(weights):
 
 
 def test_wrong_weights_are_named(tmp_path, weights):
-    path, arrays = weights
+    _, arrays = weights
     small = tmp_path / "w.npz"
 
     def refused(match, digest=None, **changes):
