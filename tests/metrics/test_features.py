@@ -47,6 +47,7 @@ def test_own_features_learn_and_are_kept(own, data_dir, monkeypatch):
     assert probabilities.shape == (200, 2) and probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
     assert (probabilities.argmax(1) == labels).mean() > 0.97
+    assert found.var(0).mean() == pytest.approx(1, rel=0.2)
     (path,) = (data_dir / "jaxgan-features").iterdir()
     assert path.name.startswith("own-") and path.suffix == ".npz"
 
