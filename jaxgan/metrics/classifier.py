@@ -63,7 +63,9 @@ def train(
     steps: int = STEPS,
     seed: int = 0,
 ) -> Any:
-    """Parameters of a `Classifier`: Adam, a cosine to 0, batches of 128, small shifts.
+    """Parameters of a `Classifier`: Adam, a cosine to 0, small shifts.
+
+    Batches are of 128 pictures, and of 64 where a side is above 64 pixels.
 
     Args:
       pictures: uint8 `[n, height, width, channels]`.
@@ -79,7 +81,8 @@ def train(
     random = np.random.default_rng(seed)
     params = _initial(jax.random.key(seed), pictures.shape[1:], classes)
     state = (params, _optimiser(steps).init(params))
-    size = min(BATCH_SIZE, len(pictures))
+    # Large pictures cost as much in halves of a batch as small ones in whole ones.
+    size = min(BATCH_SIZE if max(pictures.shape[1:3]) <= 64 else BATCH_SIZE // 2, len(pictures))
     order = np.zeros(0, np.int64)
     for _ in range(steps):
         if len(order) < size:
