@@ -1,7 +1,7 @@
 """Reading weights that other programs saved, without running anything that a file says.
 
-`read_weights` understands NumPy's .npz, .safetensors and PyTorch's .pth/.pt (the zip format,
-PyTorch 1.6 and later), and needs neither PyTorch nor safetensors. Every fault of a file is a
+`read_weights` understands NumPy's .npz, .safetensors and PyTorch's .pth/.pt (the zip format and
+the one before PyTorch 1.6), and needs neither PyTorch nor safetensors. Every fault of a file is a
 UserError that names it.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -48,6 +49,8 @@ STORAGE_DTYPES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+# What begins a file that PyTorch wrote before it wrote zip archives: a number, pickled.
+_OLD_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
 
 
 def sha256(path: str | Path) -> str:
@@ -151,17 +154,42 @@ def _sizes(values: Any) -> tuple[int, ...]:
 
 
 def _read_pytorch(file: IO[bytes]) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(file):
-        raise UserError(
-            "not a zip archive: damaged, or in PyTorch's format before 1.6; with PyTorch at hand, "
-            "convert it by torch.save(torch.load('old.pth', weights_only=True), 'new.pth')"
-        )
-    with zipfile.ZipFile(file) as archive:
-        loader = _TensorLoader(archive)
-        tensors = dict(_tensors("", loader.load()))
+    if file.read(len(_OLD_MAGIC)) == _OLD_MAGIC:
+        tensors = _read_old_pytorch(file)
+    elif zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            tensors = dict(_tensors("", _TensorLoader(archive).load()))
+    else:
+        raise UserError("not a zip archive, nor PyTorch's format before 1.6: get the file again")
     if not tensors:
         raise UserError("there is no tensor in it; save a model's state_dict()")
     return tensors
+
+
+def _read_old_pytorch(file: IO[bytes]) -> dict[str, np.ndarray]:
+    """After the magic number: a version, the machine, the tensors, then what lies beneath them."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(len(_OLD_MAGIC))
+    version, machine = _Tensors(file).load(), _Tensors(file).load()
+    if version != 1001 or not isinstance(machine, dict) or not machine.get("little_endian"):
+        raise UserError("it was saved by another version, or on a big-endian machine")
+    start = file.tell()
+    # Which storages there are, and how large, only the tensors say: they are built again once the
+    # numbers are there.
+    storages: dict[str, _Storage] = {}
+    _OldTensorLoader(file, storages, size).load()
+    keys = _Tensors(file).load()
+    if not isinstance(keys, list) or set(keys) != set(storages):
+        raise UserError("its storages are not those that its tensors name")
+    for key in keys:
+        values = storages[key].values
+        count = int.from_bytes(file.read(8), "little")
+        content = file.read(values.nbytes)
+        if count != values.size or len(content) != values.nbytes:
+            raise UserError(f"storage {key} is cut off or has another size: get the file again")
+        values[:] = np.frombuffer(content, values.dtype)
+    file.seek(start)
+    return dict(_tensors("", _OldTensorLoader(file, storages, size).load()))
 
 
 def _tensors(prefix: str, value: Any) -> list[tuple[str, np.ndarray]]:
@@ -227,19 +255,8 @@ class _RebuildTensor:
         return view if view.size > values.size else view.copy()
 
 
-class _TensorLoader(pickle.Unpickler):
-    """Reads the pickle of a PyTorch archive; refuses every name but those of tensors."""
-
-    def __init__(self, archive: zipfile.ZipFile):
-        self.archive = archive
-        roots = [name for name in archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
-        if len(roots) != 1:
-            raise UserError("this zip archive was not written by torch.save")
-        self.root = roots[0].removesuffix("data.pkl")
-        if f"{self.root}byteorder" in archive.namelist() and self._bytes("byteorder") != b"little":
-            raise UserError("it was saved on a big-endian machine, which jaxgan does not read")
-        self.storages: dict[str, _Storage] = {}
-        super().__init__(io.BytesIO(self._bytes("data.pkl")))
+class _Tensors(pickle.Unpickler):
+    """Refuses every name but those of tensors."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -252,6 +269,42 @@ class _TensorLoader(pickle.Unpickler):
             f"it asks for {module}.{name}, and jaxgan reads nothing but tensors; save the model's "
             "state_dict() alone, and only open files whose source you trust"
         )
+
+
+class _OldTensorLoader(_Tensors):
+    """Reads the tensors of a file from before the zip format; storages that are new are zeros."""
+
+    def __init__(self, file: IO[bytes], storages: dict[str, _Storage], size: int):
+        self.storages = storages
+        self.size = size
+        super().__init__(file)
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, storage_type, key, _, count, view = pid
+        if kind != "storage" or not isinstance(storage_type, _StorageType) or view is not None:
+            raise UserError("a storage in it is described in an unknown way")
+        dtype, (count,) = storage_type.dtype, _sizes((count,))
+        if count * dtype.itemsize > self.size:
+            raise UserError(f"storage {key} of {count} {dtype} is larger than the file")
+        storage = self.storages.setdefault(key, _Storage(np.zeros(count, dtype)))
+        if (storage.values.dtype, storage.values.size) != (dtype, count):
+            raise UserError(f"storage {key} is used with two types")
+        return storage
+
+
+class _TensorLoader(_Tensors):
+    """Reads the pickle of a PyTorch archive."""
+
+    def __init__(self, archive: zipfile.ZipFile):
+        self.archive = archive
+        roots = [name for name in archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
+        if len(roots) != 1:
+            raise UserError("this zip archive was not written by torch.save")
+        self.root = roots[0].removesuffix("data.pkl")
+        if f"{self.root}byteorder" in archive.namelist() and self._bytes("byteorder") != b"little":
+            raise UserError("it was saved on a big-endian machine, which jaxgan does not read")
+        self.storages: dict[str, _Storage] = {}
+        super().__init__(io.BytesIO(self._bytes("data.pkl")))
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, storage_type, key, _, count = pid

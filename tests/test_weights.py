@@ -278,12 +278,103 @@ def test_broken_pytorch_archives(tmp_path):
     refused("two types")
 
 
-def test_pytorchs_old_format_is_named(tmp_path):
-    # The magic number that starts files from before the zip format.
+MAGIC = 0x1950A86A20F9469CFC6C
+MACHINE: dict = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"int": 4}}
+
+
+def write_old_pytorch(path, contents, storages, *, version=1001, machine=MACHINE, keys=None):
+    """As torch.save wrote before 1.6: five pickles, then each storage with its length."""
+    stream = io.BytesIO()
+    for part in (MAGIC, version, machine, contents, keys or [s.key for s in storages]):
+        Writer(stream, protocol=2).dump(part)
+    for storage in storages:
+        stream.write(struct.pack("<q", storage.values.size) + storage.values.tobytes())
+    path.write_bytes(stream.getvalue())
+    return path
+
+
+class OldStorage(Storage):
+    @property
+    def persistent_id(self):
+        return (*super().persistent_id, None)
+
+
+def test_pytorchs_old_format(tmp_path):
+    first = OldStorage("FloatStorage", "94", np.arange(12, dtype=np.float32))
+    second = OldStorage("LongStorage", "95", np.array([7, 8], np.int64))
+    contents = OrderedDict(
+        weight=contiguous(first, first.values.reshape(3, 4)),
+        turned=Tensor(first, (4, 3), (1, 4)),
+        part=Tensor(first, (2,), (3,), 5),
+        deep={"count": Tensor(second, (), (), 1)},
+    )
+    arrays = read_weights(write_old_pytorch(tmp_path / "old.pth", contents, [second, first]))
+    assert list(arrays) == ["weight", "turned", "part", "deep.count"]
+    np.testing.assert_array_equal(arrays["weight"], np.arange(12).reshape(3, 4))
+    np.testing.assert_array_equal(arrays["turned"], np.arange(12).reshape(3, 4).T)
+    np.testing.assert_array_equal(arrays["part"], [5, 8])
+    assert arrays["deep.count"] == 8 and arrays["deep.count"].dtype == np.int64
+
+
+def test_pytorchs_old_format_as_pytorch_writes_it(tmp_path):
+    torch = pytest.importorskip("torch")
+    layer = torch.nn.Conv2d(3, 4, 2)
     path = tmp_path / "old.pth"
-    path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2))
-    with pytest.raises(UserError, match=r"old\.pth.*before 1\.6.*torch\.save"):
-        read_weights(path)
+    torch.save(layer.state_dict(), path, _use_new_zipfile_serialization=False)
+    arrays = read_weights(path)
+    assert list(arrays) == ["weight", "bias"]
+    np.testing.assert_array_equal(arrays["weight"], layer.weight.detach().numpy())
+    np.testing.assert_array_equal(arrays["bias"], layer.bias.detach().numpy())
+
+
+def test_broken_files_of_the_old_format(tmp_path):
+    storage = OldStorage("FloatStorage", "0", np.arange(40, dtype=np.float32))
+    contents = {"w": contiguous(storage, storage.values)}
+    path = tmp_path / "old.pth"
+
+    def refused(reason):
+        with pytest.raises(UserError, match=rf"old\.pth.*{reason}") as caught:
+            read_weights(path)
+        assert "\n" not in str(caught.value)
+
+    good = write_old_pytorch(path, contents, [storage]).read_bytes()
+    path.write_bytes(good[:-1])
+    refused("cut off")
+    path.write_bytes(good[:30])
+    refused("damaged")
+    write_old_pytorch(path, contents, [storage], version=1002)
+    refused("another version")
+    write_old_pytorch(path, contents, [storage], machine={**MACHINE, "little_endian": False})
+    refused("big-endian")
+    write_old_pytorch(path, contents, [storage], keys=["1"])
+    refused("not those that its tensors name")
+    small = OldStorage("FloatStorage", "0", np.arange(39, dtype=np.float32))
+    write_old_pytorch(path, contents, [small])
+    refused("another size")
+    huge = OldStorage("FloatStorage", "0", np.broadcast_to(np.float32(0), (2**40,)))
+    write_old_pytorch(path, {"w": Tensor(huge, (1,), (1,))}, [storage])
+    refused("larger than the file")
+    other = OldStorage("DoubleStorage", "0", storage.values.view(np.float64))
+    write_old_pytorch(path, {**contents, "v": contiguous(other, other.values)}, [storage])
+    refused("two types")
+    write_old_pytorch(path, {"w": Tensor(storage, (41,), (1,))}, [storage])
+    refused("beyond its storage")
+    write_old_pytorch(
+        path, {"w": Tensor(Storage("FloatStorage", "0", storage.values), (1,), (1,))}, []
+    )
+    refused("damaged")
+
+
+def test_a_malicious_file_of_the_old_format_is_not_executed(tmp_path):
+    marker = tmp_path / "executed"
+    call = Call("os", "system", (f"touch {marker}",))
+    path = tmp_path / "evil.pth"
+    for place in ({"contents": call}, {"machine": call}, {"version": call}, {"keys": call}):
+        given = {"contents": {}, **place}
+        write_old_pytorch(path, given.pop("contents"), [], **given)
+        with pytest.raises(UserError, match=r"evil\.pth.*asks for os\.system"):
+            read_weights(path)
+    assert not marker.exists()
 
 
 def test_npz(tmp_path):
