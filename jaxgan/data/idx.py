@@ -74,7 +74,9 @@ def _read(path: Path) -> Examples:
         pictures = np.ascontiguousarray(pictures.transpose(0, 2, 1))
     labels = None
     if _FILE.fullmatch(path.name):
-        labels = _either(path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1")))
+        labels = _either(
+            path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+        )
     if labels is None:
         return Examples(pictures[..., None])
     values = _array(labels, _LABELS)
