@@ -4,7 +4,8 @@
 
 Small scale (scikit-learn's digits, two CPU cores): a few minutes to digits that can be read.
 Full scale: MNIST; the networks are the same.
-Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
+Your own pictures, as grey squares: --data=folder:PATH, zip:PATH, npz:PATH, csv:PATH or idx:PATH,
+and of those with labels some classes only: --classes=3,5-7.
 """
 
 import functools

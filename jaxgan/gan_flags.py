@@ -11,7 +11,7 @@ from absl import flags
 
 import jaxgan.flags  # noqa: F401 - defines --loss
 from jaxgan import losses
-from jaxgan.data.arrays import gather, open_grey_squares
+from jaxgan.data.labelled import class_list, gather, open_labelled
 from jaxgan.experiment import Data
 from jaxgan.game import Phase, System
 from jaxgan.state import PlayerSpec
@@ -103,7 +103,11 @@ def game(
 
 def grey_squares(side: int) -> Data:
     """What `--data` names, as grey squares that stay in memory; the sample is digits."""
-    pictures, about = open_grey_squares(
-        FLAGS.data, side, data_dir=FLAGS.data_dir, skip_broken=FLAGS.skip_broken
+    found = open_labelled(
+        FLAGS.data,
+        side,
+        data_dir=FLAGS.data_dir,
+        skip_broken=FLAGS.skip_broken,
+        classes=class_list(FLAGS.classes),
     )
-    return Data(gather(pictures), len(pictures), about)
+    return Data(gather(found), len(found), found.description)
