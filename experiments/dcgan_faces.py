@@ -13,7 +13,7 @@ import functools
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic, Generator
 
@@ -36,15 +36,15 @@ SMALL = {
     "checkpoint_every": 250,
 }
 
-TINY = {**gan_flags.TINY, "width": 2}
+TINY = {**gan_experiments.TINY, "width": 2}
 
 
 def experiment() -> Experiment:
     dtype, side = jnp.dtype(FLAGS.dtype), 64
     normalised = gan_flags.critic_may_normalise()
-    return gan_flags.pictures(
+    return gan_experiments.pictures(
         Generator(side, width=FLAGS.width, dtype=dtype),
         Critic(width=FLAGS.width, batch_norm=normalised, dtype=dtype),
         (side, side, 3),
-        functools.partial(gan_flags.colour_squares, side),
+        functools.partial(gan_experiments.colour_squares, side),
     )

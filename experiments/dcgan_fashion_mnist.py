@@ -13,7 +13,7 @@ import functools
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic28, Generator28
 
@@ -34,15 +34,15 @@ SMALL = {
     "checkpoint_every": 250,
 }
 
-TINY = gan_flags.TINY
+TINY = gan_experiments.TINY
 
 
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
-    return gan_flags.pictures(
+    return gan_experiments.pictures(
         Generator28(dtype=dtype),
         Critic28(dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_flags.grey_squares, 28),
+        functools.partial(gan_experiments.grey_squares, 28),
         magnify=2,
     )

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.modes import mode_coverage
 from jaxgan.nets.mlp import MLP
@@ -61,7 +61,7 @@ def experiment() -> Experiment:
         modes, good = mode_coverage(points, centres, sigma)
         return {"modes": float(modes), "good": good}
 
-    return gan_flags.plane(
+    return gan_experiments.plane(
         network(2),
         network(1),
         draw(layout, 100_000, FLAGS.seed),

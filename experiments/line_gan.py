@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.mlp import MLP
 
@@ -46,7 +46,7 @@ def figures(points: np.ndarray) -> dict[str, float]:
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
     x = np.random.default_rng(FLAGS.seed).uniform(-1.0, 1.0, 1000).astype(np.float32)
-    return gan_flags.plane(
+    return gan_experiments.plane(
         MLP((16, 2), leaky_relu, dtype=dtype),
         MLP((32, 8, 1), leaky_relu, dtype=dtype),
         np.stack([x, x], axis=1),

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.mlp import MLP
 
@@ -40,17 +40,17 @@ SMALL = {
     "checkpoint_every": 1_000,
 }
 
-TINY = gan_flags.TINY
+TINY = gan_experiments.TINY
 
 leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
 
 
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
-    return gan_flags.pictures(
+    return gan_experiments.pictures(
         MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
         MLP((512, 256, 1), leaky_relu, dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_flags.grey_squares, 28),
+        functools.partial(gan_experiments.grey_squares, 28),
         magnify=2,
     )
