@@ -43,6 +43,6 @@ def experiment() -> Experiment:
         Generator28(dtype=dtype),
         Critic28(dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.grey_squares, 28),
+        functools.partial(gan_experiments.labelled_squares, 28),
         magnify=2,
     )

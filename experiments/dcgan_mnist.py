@@ -5,7 +5,8 @@
 
 Small scale (scikit-learn's digits, two CPU cores): a few minutes to digits that can be read.
 Full scale: MNIST and the networks of the tutorials, batches of 128; better on a GPU or TPU.
-Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
+Your own pictures, as grey squares: --data=folder:PATH, zip:PATH, npz:PATH, csv:PATH or idx:PATH,
+and of those with labels some classes only: --classes=3,5-7.
 """
 
 import functools
@@ -43,6 +44,6 @@ def experiment() -> Experiment:
         Generator28(dtype=dtype),
         Critic28(dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.grey_squares, 28),
+        functools.partial(gan_experiments.labelled_squares, 28),
         magnify=2,
     )

@@ -2,9 +2,12 @@
 
     python -m jaxgan.main --experiment=gaussians
     python -m jaxgan.main --experiment=gaussians --layout=grid --run_dir=runs/grid
+    python -m jaxgan.main --experiment=gaussians --loss=bce --penalty=none --n_critic=1   # plain
 
 The mixtures and what counts as a covered mode are those of VEEGAN and PacGAN (arXiv 1712.04086).
-Figures: `modes` and `good`, the share of samples within three standard deviations of a mode.
+Figures, of 2500 samples: `modes`, and `good`, the share within three standard deviations of a mode.
+The stabiliser is WGAN-GP's penalty, a hundredth as strong, which small sharp modes need. The usual
+networks of two layers of 128 and a latent of 256: --units=128 --latent_size=256.
 """
 
 import jax.numpy as jnp
@@ -18,8 +21,8 @@ from jaxgan.nets.mlp import MLP
 
 FLAGS = flags.FLAGS
 
-FLAGS.set_default("loss", "relativistic")
-FLAGS.set_default("steps", 6_000)
+FLAGS.set_default("loss", "wgan")
+FLAGS.set_default("steps", 12_000)
 FLAGS.set_default("batch_size", 256)
 FLAGS.set_default("eval_every", 1_000)
 FLAGS.set_default("checkpoint_every", 1_000)
@@ -27,8 +30,16 @@ FLAGS.set_default("log_every", 200)
 FLAGS.set_default("steps_per_dispatch", 50)
 
 flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 on a grid.")
-flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")
-gan_flags.define(latent_size=256, learning_rate=1e-3, b1=0.0, penalty="r1", ema_halflife=20_000)
+flags.DEFINE_integer("units", 256, "Units of each of the two hidden layers.")
+gan_flags.define(
+    latent_size=2,
+    learning_rate=2e-3,
+    b1=0.5,
+    n_critic=5,
+    penalty="gradient_penalty",
+    penalty_weight=0.1,
+    ema_halflife=20_000,
+)
 
 TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4}
 

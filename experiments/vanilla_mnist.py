@@ -4,7 +4,8 @@
 
 Small scale (scikit-learn's digits, two CPU cores): a few minutes to digits that can be read.
 Full scale: MNIST; the networks are the same.
-Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
+Your own pictures, as grey squares: --data=folder:PATH, zip:PATH, npz:PATH, csv:PATH or idx:PATH,
+and of those with labels some classes only: --classes=3,5-7.
 """
 
 import functools
@@ -51,6 +52,6 @@ def experiment() -> Experiment:
         MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
         MLP((512, 256, 1), leaky_relu, dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.grey_squares, 28),
+        functools.partial(gan_experiments.labelled_squares, 28),
         magnify=2,
     )

@@ -180,7 +180,8 @@ def settle_scale(loaded: Loaded, before: str | None = None) -> tuple[str, str]:
 
 def own_pictures(data: str) -> bool:
     """Whether `--data` names a folder or a file, and no data set."""
-    return data.startswith(("folder:", "zip:", "npz:")) or Path(data).expanduser().exists()
+    prefixes = ("folder:", "zip:", "npz:", "csv:", "idx:")
+    return data.startswith(prefixes) or Path(data).expanduser().exists()
 
 
 def build(loaded: Loaded) -> Experiment:

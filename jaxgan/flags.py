@@ -1,5 +1,5 @@
 """The flags of the engine. Experiments change their defaults; only main.py, experiments and their
-`gan_flags.py` read them."""
+`gan_flags.py` and `gan_experiments.py` read them."""
 
 from absl import flags
 
@@ -25,8 +25,16 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "data",
     "sample",
-    "A TFDS name, folder:PATH, zip:PATH, or `sample`, which needs no network; for grey pictures of "
-    "one size also npz:PATH.",
+    "A TFDS name (mnist, emnist/letters, celeb_a#Smiling with an attribute as the label), "
+    "folder:PATH or zip:PATH (a folder for each class; train/ and val/ are told apart; a folder "
+    "inside a zip may follow), or `sample`, which needs no network; where pictures fit in memory "
+    "also npz:PATH, csv:PATH (the label, then pixels) and idx:PATH (MNIST's own files).",
+)
+flags.DEFINE_string(
+    "classes",
+    None,
+    "Where the data has labels: the classes to use, by name, and ranges of them: A,C-E. Default: "
+    "all.",
 )
 flags.DEFINE_string("held_out", None, "Data to measure on, named as --data is.")
 flags.DEFINE_string("data_dir", None, "Where TFDS data sets are. Default: ~/tensorflow_datasets.")
@@ -94,7 +102,7 @@ flags.DEFINE_integer("join_timeout", 300, "Seconds to wait for the other process
 
 # What a run was begun with and cannot go on without: it decides what the numbers in its checkpoints
 # (the position in the data, the random key) mean.
-FIXED = ("experiment", "data", "scale", "seed", "batch_size")
+FIXED = ("experiment", "data", "classes", "scale", "seed", "batch_size")
 # What concerns one command only, and is not part of a run's configuration.
 PER_COMMAND = (
     "mode",

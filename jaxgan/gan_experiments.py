@@ -11,9 +11,9 @@ import jax
 import numpy as np
 from absl import flags
 
-from jaxgan.data.arrays import gather, open_grey_squares
+from jaxgan.data.labelled import Labelled, class_list, gather, open_labelled
 from jaxgan.data.sources import open_source
-from jaxgan.data.squares import squares
+from jaxgan.data.squares import Channels, squares
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.gan_flags import game
@@ -22,6 +22,9 @@ from jaxgan.systems.sampling import draw_samples, sample_file, sample_grid
 
 FLAGS = flags.FLAGS
 
+# As in `gan_flags`: flags belong to the file that has them defined.
+flags.disclaim_key_flags()
+
 # Sizes for a test of an experiment that draws pictures.
 TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
 
@@ -29,18 +32,64 @@ TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
 POINTS, SHOWN = 2500, 500
 
 
-def grey_squares(side: int) -> Data:
-    """What `--data` names, as grey squares that stay in memory; the sample is digits."""
-    pictures, about = open_grey_squares(
-        FLAGS.data, side, data_dir=FLAGS.data_dir, skip_broken=FLAGS.skip_broken
+def define_classes(default: int) -> None:
+    """Defines the flag of conditional experiments, whose networks must know how many classes."""
+    flags.DEFINE_integer("class_count", default, "Classes that the networks know.", lower_bound=1)
+
+
+def labelled(side: int, channels: Channels, *, sample: str, class_count: int = 0) -> Labelled:
+    """What `--data` names, as squares in memory, of the classes that `--classes` names.
+
+    Args:
+      side: of the squares, in pixels.
+      channels: 1 for grey, 3 for colour.
+      sample: what `--data=sample` is, one of `data.sample.EMBEDDED`.
+      class_count: how many classes there must be; 0 where labels are of no use.
+
+    Raises:
+      UserError: no such data, no labels, or another number of classes.
+    """
+    found = open_labelled(
+        FLAGS.data,
+        side,
+        channels=channels,
+        sample=sample,
+        data_dir=FLAGS.data_dir,
+        skip_broken=FLAGS.skip_broken,
+        classes=class_list(FLAGS.classes),
+        require_labels=class_count > 0,
     )
-    return Data(gather(pictures), len(pictures), about)
+    if class_count and len(found.classes) != class_count:
+        raise UserError(
+            f"--data={FLAGS.data} has {len(found.classes)} classes ({', '.join(found.classes)}), "
+            f"and the networks know {class_count}: choose with --classes, or give "
+            f"--class_count={len(found.classes)}"
+        )
+    return found
 
 
-def colour_squares(side: int, *, mirror: bool = True) -> Data:
-    """What `--data` names, as colour squares, decoded when asked for; the sample is photographs."""
+def labelled_squares(
+    side: int,
+    channels: Channels = 1,
+    *,
+    sample: str = "digits",
+    class_count: int = 0,
+    mirror: bool = False,
+) -> Data:
+    """`labelled` as an experiment's data; `mirror` turns half of the pictures left to right."""
+    found = labelled(side, channels, sample=sample, class_count=class_count)
+    return Data(gather(found, mirror=mirror), len(found), found.description)
+
+
+def colour_squares(side: int, *, sample: str) -> Data:
+    """What `--data` names, as colour squares, half of them turned left to right.
+
+    They are decoded when asked for, so that a large set begins at once; the sample lies in memory.
+    """
+    if FLAGS.data == "sample":
+        return labelled_squares(side, 3, sample=sample, mirror=True)
     source = open_source(FLAGS.data, data_dir=FLAGS.data_dir, skip_broken=FLAGS.skip_broken)
-    return Data(squares(source, side, mirror=mirror), len(source), source.description)
+    return Data(squares(source, side), len(source), source.description)
 
 
 def pictures(
@@ -49,24 +98,28 @@ def pictures(
     sample_shape: tuple[int, int, int],
     data: Callable[[], Data],
     *,
+    class_count: int = 0,
     columns: int = 8,
     magnify: int = 1,
 ) -> Experiment:
     """An experiment that draws pictures.
 
     Args:
-      generator, critic, sample_shape: as in `game`.
+      generator, critic, sample_shape: as in `gan_flags.game`.
       data: as in `Experiment`.
+      class_count: how many classes the networks know, if they are told one.
       columns: of the grids.
       magnify: enlarges the preview's pictures by this whole factor.
     """
-    system, phases = game(generator, critic, sample_shape)
+    system, phases = game(generator, critic, sample_shape, classes=class_count)
     return Experiment(
         system=system,
         phases=phases,
         data=data,
-        preview=sample_grid(FLAGS.latent_size, columns=columns, magnify=magnify),
-        sample=sample_file(FLAGS.latent_size, columns=columns),
+        preview=sample_grid(
+            FLAGS.latent_size, columns=columns, magnify=magnify, classes=class_count
+        ),
+        sample=sample_file(FLAGS.latent_size, columns=columns, classes=class_count),
     )
 
 

@@ -46,10 +46,11 @@ def define(
     penalty_weight: float = 1.0,
     ema_halflife: float = 0.0,
     label_smoothing: float = 0.0,
+    n_critic: int = 1,
 ) -> None:
     """Defines the flags, with defaults of the experiment's own."""
     flags.DEFINE_integer("latent_size", latent_size, "Dimensions of the latent.", lower_bound=1)
-    flags.DEFINE_integer("n_critic", 1, "Steps of the critic for one of the generator.", 1)
+    flags.DEFINE_integer("n_critic", n_critic, "Steps of the critic for one of the generator.", 1)
     flags.DEFINE_enum(
         "penalty",
         penalty,

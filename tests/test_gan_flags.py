@@ -41,10 +41,10 @@ def test_updates_at_once_take_one_pass_only_where_it_is_exact(name, build):
         ("generator", ("generator",), 1),
     ]
     at_once = [("both", ("critic", "generator"), 1)]
-    assert described(build(name, loss="bce")) == apart
-    assert described(build(name, loss="bce", update="simultaneous")) == at_once
-    assert described(build(name, loss="wgan_gp", update="simultaneous")) == at_once
-    assert described(build(name, loss="hinge", update="simultaneous")) == apart
+    assert described(build(name, n_critic=1, loss="bce")) == apart
+    assert described(build(name, n_critic=1, loss="bce", update="simultaneous")) == at_once
+    assert described(build(name, n_critic=1, loss="wgan_gp", update="simultaneous")) == at_once
+    assert described(build(name, n_critic=1, loss="hinge", update="simultaneous")) == apart
     (critic, _) = described(build(name, loss="bce", update="simultaneous", n_critic=3))
     assert critic == ("critic_with_penalties", ("critic",), 3)
 

@@ -45,6 +45,8 @@ def test_help_shows_the_experiments_own_flags_first(command):
         (("--experiment=gaussians", "--batch_size=3"), "--batch_size=3"),
         (("--experiment=gaussians", "--accumulate=3", "--batch_size=8"), "--accumulate=3"),
         (("--experiment=gaussians", "stray"), "'stray'"),
+        (("--experiment=dcgan_mnist", "--data=sample", "--classes=5-3"), "leaves nothing"),
+        (("--experiment=dcgan_mnist", "--data=sample", "--classes=A"), "no class 'A'"),
         (("--experiment=srgan_div2k", "--scale=full"), "prepare"),
         (("--experiment=srgan_div2k", "--data=folder:nowhere"), "nowhere"),
         (("--experiment=gaussians", "--data=folder:x"), "draws its own points"),

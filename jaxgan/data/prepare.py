@@ -18,15 +18,15 @@ def prepare(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Prepares a TFDS set so that `--data=NAME` reads it; does nothing where that is done already.
 
     Args:
-      name: of a set that TFDS knows, such as 'div2k' or 'div2k/bicubic_x4'.
+      name: of a set that TFDS knows, such as 'mnist' or 'emnist/letters'.
       data_dir: where to; TFDS's own default when None.
 
     Returns:
       The folder it lies in.
 
     Raises:
-      UserError: TensorFlow is not installed, TFDS knows no such set, or it is there in a format
-        that needs TensorFlow to be read.
+      UserError: TensorFlow is not installed, TFDS knows no such set, it cannot be fetched, or it is
+        there in a format that needs TensorFlow to be read.
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise UserError("preparing needs TensorFlow: pip install 'jaxgan[prepare]'")
@@ -35,7 +35,7 @@ def prepare(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
 
     try:
         builder = tfds.builder(
-            prepared.full_name(name),
+            prepared.full_name(prepared.set_and_feature(name)[0]),
             data_dir=prepared.data_root(data_dir),
             file_format="array_record",
         )
@@ -43,7 +43,19 @@ def prepare(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
         raise UserError(
             f"TFDS knows no set '{name}': see tensorflow.org/datasets/catalog"
         ) from error
-    builder.download_and_prepare(file_format="array_record")
+    try:
+        builder.download_and_prepare(file_format="array_record")
+    except (
+        tfds.download.DownloadError,
+        tfds.core.download.download_manager.NonMatchingChecksumError,
+        tfds.core.download.extractor.ExtractError,
+        OSError,  # no network, or a full disk
+    ) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"TFDS could not prepare {name}: {reason}; the hosts of the sets are busy at times, "
+            "so try again later"
+        ) from error
     folder = Path(builder.data_dir)
     if not prepared.is_prepared(name, data_dir):
         raise UserError(
@@ -56,7 +68,7 @@ def prepare(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jaxgan.data.prepare", description=__doc__)
-    parser.add_argument("name", help="a TFDS set, such as div2k")
+    parser.add_argument("name", help="a TFDS set, such as mnist or emnist/letters")
     parser.add_argument("--data_dir", help="where to, instead of ~/tensorflow_datasets")
     arguments = parser.parse_args(argv)
     try:

@@ -1,19 +1,36 @@
 """TFDS sets that were prepared on disk as array_record files, read without TensorFlow."""
 
 import difflib
+import functools
 import json
+import operator
 import os
 import re
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxgan.data.pictures import ReadSource, Source
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, did_you_mean
 
 _FORMAT = "array_record"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 # Where a set has several configurations; only `hr` is read, so any of div2k's would do.
 _PREFERRED_CONFIG = {"div2k": "bicubic_x4"}
+_DIGITS, _CAPITALS = tuple(string.digits), tuple(string.ascii_uppercase)
+# The first label of each of EMNIST's configurations and what the classes are, which TFDS calls by
+# their numbers (arXiv 1702.05373, table II; where capitals and small letters look alike, they are
+# one class).
+_EMNIST = {
+    "letters": (1, _CAPITALS),
+    "byclass": (0, (*_DIGITS, *_CAPITALS, *string.ascii_lowercase)),
+    "bymerge": (0, (*_DIGITS, *_CAPITALS, *"abdefghnqrt")),
+    "balanced": (0, (*_DIGITS, *_CAPITALS, *"abdefghnqrt")),
+}
 # Which picture of an example is meant, first match.
 _FEATURES = ("hr", "image")
 
@@ -28,6 +45,12 @@ def full_name(name: str) -> str:
     """The name with the configuration that is meant where none is given: div2k/bicubic_x4."""
     config = _PREFERRED_CONFIG.get(name)
     return f"{name}/{config}" if config else name
+
+
+def set_and_feature(name: str) -> tuple[str, str]:
+    """'celeb_a' and 'Smiling' for celeb_a#Smiling, which names the feature that is the label."""
+    found, _, feature = name.partition("#")
+    return found, feature
 
 
 def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
@@ -67,6 +90,94 @@ def open_prepared(
       UserError: not prepared (the message has the command that does it), prepared in a format that
         cannot be read without TensorFlow, no such split, or no picture in its examples.
     """
+    folder, builder, records, feature = _open(name, data_dir, split)
+    identity = f"{builder.info.full_name}[{split}]"
+    return ReadSource(
+        [f"{identity} #{i}" for i in range(len(records))],
+        lambda i: records[i][feature],
+        {"kind": "tfds", "where": str(folder), "part": split, "feature": feature},
+        memory_limit=memory_limit,
+    )
+
+
+@dataclass(frozen=True)
+class Records:
+    """The examples of a prepared set: encoded pictures and the numbers of their classes.
+
+    Attributes:
+      classes: their names; () where the set has no labels.
+      transposed: whether rows and columns of the stored pictures are exchanged, as EMNIST's are.
+      description: what JSON can hold about them.
+    """
+
+    read: Callable[[int], tuple[bytes, int]]
+    count: int
+    classes: tuple[str, ...]
+    transposed: bool
+    description: dict[str, Any]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[bytes, int]:
+        return self.read(index)
+
+
+def open_records(
+    name: str, data_dir: str | os.PathLike[str] | None = None, *, split: str = "train"
+) -> Records:
+    """The pictures of one split of a prepared set with their labels.
+
+    The label is the set's feature `label`. Behind a # another one may be named, also one of the
+    feature `attributes`: celeb_a#Smiling, whose classes are 'not Smiling' and 'Smiling'.
+
+    Args:
+      name: as in `is_prepared`, or with #FEATURE behind it.
+      data_dir: as in `data_root`.
+      split: one of `splits`.
+
+    Raises:
+      UserError: as `open_prepared`, and where there is no such feature.
+    """
+    folder, builder, records, feature = _open(name, data_dir, split)
+    path, classes = _label_feature(name, builder)
+    first = 0
+    if builder.info.name == "emnist":
+        config = folder.parent.name
+        first, classes = _EMNIST.get(config, (0, classes))
+
+    def read(index: int) -> tuple[bytes, int]:
+        record = records[index]
+        value = functools.reduce(operator.getitem, path, record) if path else first
+        return record[feature], int(value) - first
+
+    about = {"kind": "tfds", "where": str(folder), "part": split, "feature": feature}
+    if path:
+        about["label"] = "/".join(path)
+    return Records(read, len(records), classes, builder.info.name == "emnist", about)
+
+
+def _label_feature(name: str, builder: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where in an example its label is, () if it has none, and the names of the classes."""
+    features = dict(builder.info.features.items())
+    wanted = set_and_feature(name)[1] or "label"
+    attributes = dict(features["attributes"].items()) if "attributes" in features else {}
+    path = ("attributes", wanted) if wanted in attributes else (wanted,)
+    found: Any = attributes.get(wanted, features.get(wanted))
+    if hasattr(found, "names"):
+        return path, tuple(found.names)
+    if found is not None and getattr(found, "np_dtype", None) == np.bool_:
+        return path, (f"not {wanted}", wanted)
+    if "#" not in name:
+        return (), ()
+    usable = [*attributes, *(key for key in features if hasattr(features[key], "names"))]
+    raise UserError(f"--data={name}: the label is {wanted!r}, {did_you_mean(wanted, usable)}")
+
+
+def _open(
+    name: str, data_dir: str | os.PathLike[str] | None, split: str
+) -> tuple[Path, Any, Any, str]:
+    """The folder, TFDS's builder, the records of a split and which of their features is meant."""
     folder = _find(name, data_dir)
     known = splits(name, data_dir)
     if split not in known:
@@ -92,16 +203,11 @@ def open_prepared(
     # The bytes as they were stored: every source decodes with `images.read_image`.
     decoders = {key: tfds.decode.SkipDecoding() for key in pictures}
     records = builder.as_data_source(split=split, decoders=decoders)
-    identity = f"{builder.info.full_name}[{split}]"
-    return ReadSource(
-        [f"{identity} #{i}" for i in range(len(records))],
-        lambda i: records[i][feature],
-        {"kind": "tfds", "where": str(folder), "part": split, "feature": feature},
-        memory_limit=memory_limit,
-    )
+    return folder, builder, records, feature
 
 
 def _find(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
+    name = set_and_feature(name)[0]
     versions = _versions(name, data_dir)
     readable = [folder for folder in versions if _is_readable(folder)]
     root = data_root(data_dir)
@@ -135,7 +241,7 @@ def _find(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
 
 def _versions(name: str, data_dir: str | os.PathLike[str] | None) -> list[Path]:
     """The folders DATA_DIR/NAME[/CONFIG]/VERSION that hold a set of that name, of any format."""
-    path, _, version = name.partition(":")
+    path, _, version = set_and_feature(name)[0].partition(":")
     if not path or ".." in Path(path).parts or Path(path).is_absolute():
         return []
     top = data_root(data_dir) / path

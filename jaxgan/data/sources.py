@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from jaxgan.data import images, prepared
+from jaxgan.data.class_folders import HELD_OUT_NAMES, divide
 from jaxgan.data.pictures import ArraySource, ReadSource, Source, Subset
 from jaxgan.errors import UserError
 
@@ -22,7 +23,7 @@ __all__ = ["ArraySource", "Source", "open_source", "open_train_and_held_out"]
 # on.
 _IGNORED_FOLDERS = frozenset({"__MACOSX", "META"})
 _KINDS = ("folder", "zip", "tfds")
-_HELD_OUT_NAMES = ("validation", "valid", "val", "test")
+_ARRAYS = ("npz", "csv", "idx")  # what `labelled.open_labelled` takes besides
 _HELD_OUT_MOST = 10
 _NAMED_AT_MOST = 5
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
@@ -35,6 +36,7 @@ def open_source(
     split: str = "train",
     skip_broken: bool = False,
     memory_limit: int | None = None,
+    verify: bool = True,
 ) -> Source:
     """Opens what `--data` names; every picture of a folder or a zip is decoded once here.
 
@@ -48,11 +50,12 @@ def open_source(
       skip_broken: leave out the pictures that cannot be decoded and list them in
         `description['skipped']`.
       memory_limit: bytes of decoded pictures to keep; a quarter of the machine's memory when None.
+      verify: decode every picture of a folder or a zip here; if not, the caller owes `find_broken`.
 
     Raises:
       UserError: nothing is there, it holds no pictures, or, without `skip_broken`, broken ones.
     """
-    kind, where = _parse(data, data_dir)
+    kind, where = parse(data, data_dir)
     if kind == "sample":
         from jaxgan.data import sample  # not at the top: most runs do without it
 
@@ -69,7 +72,7 @@ def open_source(
     source = ReadSource(
         names, read_bytes, {"kind": kind, "where": where}, memory_limit=memory_limit
     )
-    return _verified(source, skip_broken)
+    return _verified(source, skip_broken) if verify else source
 
 
 def open_train_and_held_out(
@@ -87,7 +90,7 @@ def open_train_and_held_out(
 
     Args and raises: as `open_source`, and UserError where there is but one picture.
     """
-    kind, where = _parse(data, data_dir)
+    kind, where = parse(data, data_dir)
 
     def part(split: str) -> Source:
         return open_source(
@@ -103,13 +106,15 @@ def open_train_and_held_out(
         return train, part("validation")
     if kind == "tfds":
         splits = prepared.splits(where, data_dir)
-        held_out_split = next((name for name in _HELD_OUT_NAMES if name in splits), None)
+        held_out_split = next((name for name in HELD_OUT_NAMES if name in splits), None)
         return (train, part(held_out_split)) if held_out_split else _hold_out(train)
-    top = [PurePosixPath(train.name(i)).parts[0].lower() for i in range(len(train))]
-    held_out_folder = next((name for name in _HELD_OUT_NAMES if name in top), None)
-    if "train" not in top or held_out_folder is None:
+    train_rows, held_out_rows = divide([train.name(i) for i in range(len(train))])
+    if not held_out_rows:
         return _hold_out(train)
-    return _under(train, top, "train"), _under(train, top, held_out_folder)
+    return (
+        Subset(train, train_rows, {"part": "train"}),
+        Subset(train, held_out_rows, {"part": "held out"}),
+    )
 
 
 def open_held_out(
@@ -123,11 +128,11 @@ def open_held_out(
 
     Args and raises: as `open_source`, and UserError where a TFDS set has no held-out split.
     """
-    kind, where = _parse(data, data_dir)
+    kind, where = parse(data, data_dir)
     split = {"sample": "validation"}.get(kind, "train")
     if kind == "tfds":
         splits = prepared.splits(where, data_dir)
-        found = next((name for name in _HELD_OUT_NAMES if name in splits), None)
+        found = next((name for name in HELD_OUT_NAMES if name in splits), None)
         if found is None:
             raise UserError(f"--held_out={data} has no held-out split; it has: {', '.join(splits)}")
         split = found
@@ -138,10 +143,6 @@ def open_held_out(
         skip_broken=skip_broken,
         memory_limit=memory_limit,
     )
-
-
-def _under(source: Source, top: list[str], folder: str) -> Subset:
-    return Subset(source, [i for i, name in enumerate(top) if name == folder], {"part": folder})
 
 
 def _hold_out(source: Source) -> tuple[Source, Source]:
@@ -160,7 +161,7 @@ def _hold_out(source: Source) -> tuple[Source, Source]:
     )
 
 
-def _parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]:
+def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]:
     """The kind of source and the path or name that `data` means."""
     if data == "sample":
         return "sample", ""
@@ -178,12 +179,13 @@ def _parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str
         raise UserError(f"--data={data}: there is no such folder or .zip")
     if data and prepared.is_prepared(data, data_dir):
         return "tfds", data
-    close = difflib.get_close_matches(prefix, (*_KINDS, "sample"), n=1)
+    close = difflib.get_close_matches(prefix, (*_KINDS, *_ARRAYS, "sample"), n=1)
     if not data or close:
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = f" (did you mean {close[0]}?)" if close and close[0] != prefix else ""
         raise UserError(
             f"--data={data} is not understood{hint}: "
-            "give sample, folder:PATH, zip:PATH or tfds:NAME"
+            "give sample, folder:PATH, zip:PATH or tfds:NAME, or npz:, csv: or idx:PATH where "
+            "the experiment's pictures fit in memory"
         )
     return "tfds", data
 
@@ -231,7 +233,9 @@ def _list_zip(where: str) -> tuple[list[str], Callable[[int], bytes]]:
                 entries[relative.as_posix()] = entry
     names = sorted(entries)
     if not names:
-        raise UserError(f"--data: no pictures in {where}; {_suffixes()}")
+        packed = [name for name in opened.namelist() if name.lower().endswith(".zip")]
+        hint = f"unpack it, for it holds {packed[0]}; " if packed else ""
+        raise UserError(f"--data: no pictures in {where}; {hint}{_suffixes()}")
     if entries[names[0]].flag_bits & 1:
         raise UserError(f"--data: {archive} has a password; unpack it and give the folder")
 
@@ -248,12 +252,21 @@ def _suffixes() -> str:
     return "files read are " + " ".join(sorted(images.SUFFIXES))
 
 
-def _verified(source: ReadSource, skip_broken: bool) -> Source:
-    """The source, or the readable part of it, after decoding every picture once."""
+def find_broken(source: Source, look: Callable[[int], object], skip_broken: bool) -> list[int]:
+    """Calls `look(i)` for every picture, on threads, and says which ones cannot be read.
+
+    Args:
+      source: the pictures.
+      look: reads picture `i` of it, and raises UserError where that fails.
+      skip_broken: whether some may be broken.
+
+    Raises:
+      UserError: all are, or, without `skip_broken`, any is.
+    """
 
     def problem(index: int) -> str | None:
         try:
-            source[index]
+            look(index)
         except UserError as error:
             return str(error)
         return None
@@ -263,7 +276,7 @@ def _verified(source: ReadSource, skip_broken: bool) -> Source:
         problems = list(pool.map(problem, range(len(source))))
     broken = [i for i, text in enumerate(problems) if text is not None]
     if not broken:
-        return source
+        return []
     where = source.description["where"]
     names = [source.name(i) for i in broken]
     listed = ", ".join(names[:_NAMED_AT_MOST]) + (", ..." if len(names) > _NAMED_AT_MOST else "")
@@ -274,6 +287,13 @@ def _verified(source: ReadSource, skip_broken: bool) -> Source:
             f"{len(names)} of {len(source)} pictures in {where} cannot be read: {listed} "
             f"({problems[broken[0]]}); mend or remove them, or pass --skip_broken"
         )
-    return Subset(
-        source, [i for i, text in enumerate(problems) if text is None], {"skipped": names}
-    )
+    return broken
+
+
+def _verified(source: ReadSource, skip_broken: bool) -> Source:
+    """The source, or the readable part of it, after decoding every picture once."""
+    broken = set(find_broken(source, source.__getitem__, skip_broken))
+    if not broken:
+        return source
+    kept = [i for i in range(len(source)) if i not in broken]
+    return Subset(source, kept, {"skipped": [source.name(i) for i in sorted(broken)]})

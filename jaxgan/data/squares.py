@@ -2,11 +2,16 @@
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
 from jaxgan.data.pictures import Kept, Source, default_memory_limit
 from jaxgan.data.resize import imresize
+
+Channels = Literal[1, 3]
+# Pixels that are resampled at a time.
+_CHUNK = 1 << 20
 
 
 def square(picture: np.ndarray, side: int) -> np.ndarray:
@@ -28,6 +33,39 @@ def grey(picture: np.ndarray) -> np.ndarray:
     weights = np.array([19595, 38470, 7471], np.uint32)  # they sum to 65536
     luma = (picture @ weights + 0x8000) >> 16
     return luma.astype(np.uint8)[..., None]
+
+
+def square_of(picture: np.ndarray, side: int, channels: Channels) -> np.ndarray:
+    """[height, width, 1 or 3] to [side, side, channels]; grey before it is resampled."""
+    if channels == 1:
+        return square(grey(picture), side)
+    return square(picture, side)
+
+
+def squared(pictures: np.ndarray, side: int, channels: Channels) -> np.ndarray:
+    """Pictures of one size as `squares.square` makes each, many at a time.
+
+    Args:
+      pictures: uint8 [n, height, width, 1 or 3].
+      side: of the squares, in pixels.
+      channels: 1 for grey, 3 for RGB.
+
+    Returns:
+      uint8 [n, side, side, channels]; the array itself where it is that already.
+    """
+    count, height, width, _ = pictures.shape
+    if pictures.shape[1:] == (side, side, channels):
+        return pictures
+    made = np.empty((count, side, side, channels), np.uint8)
+    step = max(_CHUNK // (height * width), 1)
+    for start in range(0, count, step):
+        some = pictures[start : start + step]
+        some = grey(some) if channels == 1 else some
+        # One picture of many channels: each of them is resampled alone.
+        wide = some.transpose(1, 2, 0, 3).reshape(height, width, -1)
+        small = square(wide, side).reshape(side, side, len(some), -1)
+        made[start : start + step] = small.transpose(2, 0, 1, 3)
+    return made
 
 
 def squares(

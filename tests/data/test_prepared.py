@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from jaxgan.data import prepare, prepared
+from jaxgan.data.labelled import open_labelled, open_labelled_train_and_held_out
 from jaxgan.data.sources import open_source, open_train_and_held_out
 from jaxgan.errors import UserError
 
@@ -202,3 +203,162 @@ def test_prepare_writes_what_is_read(monkeypatch, tmp_path, capsys):
     assert (len(train), len(held_out)) == (11, 1)
     assert prepare.main(["no_such_set_at_all", f"--data_dir={tmp_path}"]) == 1
     assert "TFDS knows no set 'no_such_set_at_all'" in capsys.readouterr().err
+
+
+SMALL = np.random.default_rng(0).integers(0, 256, (30, 28, 28), dtype=np.uint8)
+
+
+class Emnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """EMNIST as TFDS has it: 37 classes named by numbers, rows and columns exchanged."""
+
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        tfds.core.BuilderConfig(name="letters", version="3.1.0", description="letters"),
+        tfds.core.BuilderConfig(name="balanced", version="3.1.0", description="balanced"),
+    ]
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(28, 28, 1)),
+            "label": tfds.features.ClassLabel(num_classes=37),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": self._generate_examples(range(26)),
+            "test": self._generate_examples(range(26, 30)),
+        }
+
+    def _generate_examples(self, numbers):
+        for i in numbers:
+            yield i, {"image": png(SMALL[i].T), "label": i % 26 + 1}
+
+
+class CelebA(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """CelebA's features, fewer of them: no label, and attributes."""
+
+    VERSION = tfds.core.Version("2.1.0")
+    name = "celeb_a"
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "landmarks": {"nose_x": np.int64},
+            "attributes": {"Smiling": np.bool_, "Young": np.bool_},
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        parts = {"train": range(6), "validation": range(6, 9), "test": range(9, 10)}
+        return {name: self._generate_examples(numbers) for name, numbers in parts.items()}
+
+    def _generate_examples(self, numbers):
+        for i in numbers:
+            attributes = {"Smiling": i % 3 == 0, "Young": True}
+            face = np.full((40, 30, 3), 20 * i, np.uint8)
+            yield i, {"image": png(face), "landmarks": {"nose_x": 1}, "attributes": attributes}
+
+
+class Cifar10(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A set with names for its classes, which TFDS keeps beside the records."""
+
+    VERSION = tfds.core.Version("3.0.2")
+
+    def _info(self):
+        features = {
+            "id": tfds.features.Text(),
+            "image": tfds.features.Image(shape=(32, 32, 3)),
+            "label": tfds.features.ClassLabel(names=["airplane", "automobile", "bird"]),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": self._generate_examples(range(6)),
+            "test": self._generate_examples(range(6, 9)),
+        }
+
+    def _generate_examples(self, numbers):
+        for i in numbers:
+            flat = np.full((32, 32, 3), (10 * i, 0, 200), np.uint8)
+            yield i, {"id": f"{i}", "image": png(flat), "label": i % 3}
+
+
+@pytest.fixture(scope="module")
+def labelled_dir(tmp_path_factory):
+    root = tmp_path_factory.mktemp("labelled")
+    builders = [Emnist(data_dir=root, config=name) for name in ("letters", "balanced")]
+    for builder in (*builders, CelebA(data_dir=root), Cifar10(data_dir=root)):
+        builder.download_and_prepare(file_format="array_record")
+    return root
+
+
+def test_emnist_letters_stand_upright_and_begin_at_a(labelled_dir):
+    train, held_out = open_labelled_train_and_held_out("emnist/letters", 28, data_dir=labelled_dir)
+    assert "".join(train.classes) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    order = np.argsort(train.labels)
+    np.testing.assert_array_equal(train.labels[order], np.arange(26))
+    np.testing.assert_array_equal(train.pictures[order, ..., 0], SMALL[:26])
+    np.testing.assert_array_equal(np.sort(held_out.labels), [0, 1, 2, 3])
+    one = open_labelled("tfds:emnist/letters", 28, data_dir=labelled_dir, classes=("C",))
+    np.testing.assert_array_equal(one.pictures[..., 0], SMALL[2:3])
+    balanced = open_labelled("emnist/balanced", 28, data_dir=labelled_dir)
+    assert len(balanced.classes) == 47 and balanced.classes[10] == "A"
+
+
+def test_celeb_a_has_no_labels_or_an_attribute(labelled_dir):
+    bare = open_labelled("celeb_a", 16, channels=3, data_dir=labelled_dir)
+    assert bare.labels is None and bare.pictures.shape == (6, 16, 16, 3)
+    train, held_out = open_labelled_train_and_held_out(
+        "celeb_a#Smiling", 16, channels=3, data_dir=labelled_dir, require_labels=True
+    )
+    assert train.classes == held_out.classes == ("not Smiling", "Smiling")
+    assert train.description["label"] == "attributes/Smiling"
+    for part, count in ((train, 6), (held_out, 3)):
+        assert len(part) == count
+        faces = part.pictures[:, 0, 0, 0] // 20
+        np.testing.assert_array_equal(part.labels, faces % 3 == 0)
+    smiling = open_labelled("celeb_a#Smiling", 16, data_dir=labelled_dir, classes=("Smiling",))
+    assert len(smiling) == 2
+    assert prepared.is_prepared("celeb_a#Smiling", labelled_dir)
+    with pytest.raises(UserError, match=r"'Smilin', .*did you mean 'Smiling'"):
+        open_labelled("celeb_a#Smilin", 16, data_dir=labelled_dir)
+    with pytest.raises(UserError, match="has no labels, which this experiment needs"):
+        open_labelled("celeb_a", 16, data_dir=labelled_dir, require_labels=True)
+    with pytest.raises(UserError, match=r"prepare celeb_a --data_dir"):
+        open_labelled("celeb_a#Smiling", 16, data_dir=labelled_dir / "none")
+
+
+def test_cifar10_has_the_names_that_tfds_keeps(labelled_dir):
+    found = open_labelled("cifar10", 32, channels=3, data_dir=labelled_dir)
+    assert found.classes == ("airplane", "automobile", "bird")
+    assert found.pictures.shape == (6, 32, 32, 3)
+    np.testing.assert_array_equal(found.pictures[:, 0, 0, 0] // 10 % 3, found.labels)
+    json.dumps(found.description)
+
+
+def test_tfds_knows_the_sets_by_these_names():
+    for name, label in (
+        ("mnist", 10),
+        ("fashion_mnist", 10),
+        ("emnist/letters", 37),
+        ("cifar10", 10),
+        ("celeb_a", None),
+    ):
+        features = tfds.builder(name, data_dir="nowhere").info.features
+        assert "image" in features
+        assert features["label"].num_classes == label if label else "label" not in features
+    assert "Smiling" in features["attributes"]
+
+
+def test_a_download_that_fails_is_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(prepare.importlib.util, "find_spec", lambda name: object())
+
+    def fail(self, dl_manager):
+        raise tfds.download.DownloadError("Failed to get url https://x. HTTP code: 429.\nAgain")
+
+    monkeypatch.setattr(JaxganTiny, "_split_generators", fail)
+    assert prepare.main(["jaxgan_tiny", f"--data_dir={tmp_path}"]) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("error: TFDS could not prepare jaxgan_tiny: Failed to get url https://x")
+    assert text.endswith("try again later\n") and text.count("\n") == 1
