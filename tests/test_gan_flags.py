@@ -75,6 +75,19 @@ def test_an_experiments_own_label_smoothing_is_for_bce_only(build, command, tiny
     assert code == 2 and "draws its own points" in error
 
 
+def test_conditional_experiments_say_what_is_wrong_with_their_labels(command, tiny_flags, tmp_path):
+    pictures = np.zeros((6, 28, 28), np.uint8)
+    np.savez(tmp_path / "bare.npz", x=pictures)
+    np.savez(tmp_path / "two.npz", x=pictures, y=np.arange(6) % 2)
+    run = ["--experiment=cgan_mnist", f"--run_dir={tmp_path}/run", *tiny_flags("cgan_mnist")]
+    code, _, error = command(*run, f"--data={tmp_path}/bare.npz")
+    assert code == 2 and "label" in error and error.count("\n") == 1
+    code, _, error = command(*run, f"--data={tmp_path}/two.npz")
+    assert code == 2 and "has 2 classes (0, 1)" in error and "--class_count=2" in error
+    code, out, _ = command(*run, f"--data={tmp_path}/two.npz", "--class_count=2")
+    assert code == 0, out
+
+
 def test_the_figures_of_the_line(build):
     with flagsaver.flagsaver():
         module = experiments.load(experiments.find("line_gan")).module
