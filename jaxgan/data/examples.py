@@ -18,7 +18,7 @@ class Examples(NamedTuple):
     values: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labelled:
     """Pictures of one size and what each shows.
 

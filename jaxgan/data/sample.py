@@ -150,15 +150,17 @@ def _of(examples: Examples, classes: tuple[str, ...], where: str) -> Embedded:
 EMBEDDED: dict[str, Callable[[int], Embedded]] = {
     "digits": lambda side: _of(digits(side), DIGITS, "the digits of scikit-learn"),
     "letters": lambda side: _of(
-        Examples(*letters.letters(side)), LETTERS, "letters that jaxgan draws"
+        Examples(*letters.letters(side)), LETTERS, "drawn letters, no person's hand"
     ),
     "photographs": lambda side: Embedded(
         *crops(side), (), "squares from photographs of scikit-image and scikit-learn"
     ),
     "faces": lambda side: _of(faces(side), (), "100 small faces of scikit-image"),
-    "scans": lambda side: _of(Examples(*scans.scans(side)), scans.NAMES, "scans that jaxgan draws"),
+    "scans": lambda side: _of(
+        Examples(*scans.scans(side)), scans.NAMES, "drawn scans, no patient's"
+    ),
     "scenes": lambda side: _of(
-        Examples(*scenes.scenes(side)), scenes.NAMES, "streets that jaxgan draws"
+        Examples(*scenes.scenes(side)), scenes.NAMES, "drawn streets, no camera's"
     ),
 }
 

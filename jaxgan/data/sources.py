@@ -25,6 +25,8 @@ _IGNORED_FOLDERS = frozenset({"__MACOSX", "META"})
 _KINDS = ("folder", "zip", "tfds")
 _ARRAYS = ("npz", "csv", "idx")  # what `labelled.open_labelled` takes besides
 _HELD_OUT_MOST = 10
+# What is no picture, but may hold some once the archive around it is unpacked.
+_PACKED = (".zip", ".csv", ".npz", ".gz", "ubyte")
 _NAMED_AT_MOST = 5
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
 
@@ -233,7 +235,7 @@ def _list_zip(where: str) -> tuple[list[str], Callable[[int], bytes]]:
                 entries[relative.as_posix()] = entry
     names = sorted(entries)
     if not names:
-        packed = [name for name in opened.namelist() if name.lower().endswith(".zip")]
+        packed = [name for name in opened.namelist() if name.lower().endswith(_PACKED)]
         hint = f"unpack it, for it holds {packed[0]}; " if packed else ""
         raise UserError(f"--data: no pictures in {where}; {hint}{_suffixes()}")
     if entries[names[0]].flag_bits & 1:

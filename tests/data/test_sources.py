@@ -109,6 +109,9 @@ def test_an_empty_zip_says_what_is_read(tmp_path):
     zipfile.ZipFile(tmp_path / "p.zip", "w").close()
     text = complaint(f"zip:{tmp_path}/p.zip")
     assert "no pictures in" in text and ".png" in text
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr("a-z.csv", "1,2")
+    assert "unpack it, for it holds a-z.csv" in complaint(f"zip:{tmp_path}/p.zip")
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
