@@ -14,10 +14,9 @@ import functools
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic28, Generator28
-from jaxgan.systems.adversarial import sample_file, sample_grid
 
 FLAGS = flags.FLAGS
 
@@ -36,16 +35,15 @@ SMALL = {
     "checkpoint_every": 250,
 }
 
-TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
+TINY = gan_experiments.TINY
 
 
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
-    system, phases = gan_flags.game(Generator28(dtype=dtype), Critic28(dtype=dtype), (28, 28, 1))
-    return Experiment(
-        system=system,
-        phases=phases,
-        data=functools.partial(gan_flags.grey_squares, 28),
-        preview=sample_grid(FLAGS.latent_size, magnify=2),
-        sample=sample_file(FLAGS.latent_size),
+    return gan_experiments.pictures(
+        Generator28(dtype=dtype),
+        Critic28(dtype=dtype),
+        (28, 28, 1),
+        functools.partial(gan_experiments.labelled_squares, 28),
+        magnify=2,
     )

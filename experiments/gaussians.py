@@ -2,29 +2,27 @@
 
     python -m jaxgan.main --experiment=gaussians
     python -m jaxgan.main --experiment=gaussians --layout=grid --run_dir=runs/grid
+    python -m jaxgan.main --experiment=gaussians --loss=bce --penalty=none --n_critic=1   # plain
 
 The mixtures and what counts as a covered mode are those of VEEGAN and PacGAN (arXiv 1712.04086).
-Figures: `modes` and `good`, the share of samples within three standard deviations of a mode.
+Figures, of 2500 samples: `modes`, and `good`, the share within three standard deviations of a mode.
+The stabiliser is WGAN-GP's penalty, a hundredth as strong, which small sharp modes need. The usual
+networks of two layers of 128 and a latent of 256: --units=128 --latent_size=256.
 """
 
-import functools
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from jaxgan import gan_flags
-from jaxgan.errors import UserError
-from jaxgan.experiment import Data, Experiment, Networks
-from jaxgan.media import Scatter
+from jaxgan import gan_experiments, gan_flags
+from jaxgan.experiment import Experiment
 from jaxgan.metrics.modes import mode_coverage
 from jaxgan.nets.mlp import MLP
 
 FLAGS = flags.FLAGS
 
-FLAGS.set_default("loss", "relativistic")
-FLAGS.set_default("steps", 6_000)
+FLAGS.set_default("loss", "wgan")
+FLAGS.set_default("steps", 12_000)
 FLAGS.set_default("batch_size", 256)
 FLAGS.set_default("eval_every", 1_000)
 FLAGS.set_default("checkpoint_every", 1_000)
@@ -32,12 +30,18 @@ FLAGS.set_default("log_every", 200)
 FLAGS.set_default("steps_per_dispatch", 50)
 
 flags.DEFINE_enum("layout", "ring", ["ring", "grid"], "8 modes on a ring or 25 on a grid.")
-flags.DEFINE_integer("units", 128, "Units of each of the two hidden layers.")
-gan_flags.define(latent_size=256, learning_rate=1e-3, b1=0.0, penalty="r1", ema_halflife=20_000)
+flags.DEFINE_integer("units", 256, "Units of each of the two hidden layers.")
+gan_flags.define(
+    latent_size=2,
+    learning_rate=2e-3,
+    b1=0.5,
+    n_critic=5,
+    penalty="gradient_penalty",
+    penalty_weight=0.1,
+    ema_halflife=20_000,
+)
 
 TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4}
-
-POINTS = 2500
 
 
 def mixture(layout: str) -> tuple[np.ndarray, float]:
@@ -59,38 +63,22 @@ def draw(layout: str, count: int, seed: int) -> np.ndarray:
 
 def experiment() -> Experiment:
     layout, units = FLAGS.layout, FLAGS.units
-    if FLAGS.data != "sample" or FLAGS.held_out:
-        raise UserError("gaussians draws its own points; leave --data and --held_out alone")
     centres, sigma = mixture(layout)
 
     def network(outputs: int) -> MLP:
         return MLP((units, units, outputs), dtype=jnp.dtype(FLAGS.dtype))
 
-    system, phases = gan_flags.game(network(2), network(1), (2,), b2=0.99)
-    latent = jax.random.normal(jax.random.key(FLAGS.seed), (POINTS, FLAGS.latent_size))
-    sample = jax.jit(lambda generator: generator(latent))
-
-    def data() -> Data:
-        points = draw(layout, 100_000, FLAGS.seed)
-        about = {"kind": "drawn", "where": f"{layout} of {len(centres)} Gaussians, sigma {sigma}"}
-        return Data(lambda indices, seeds: {"real": points[indices]}, len(points), about)
-
-    def evaluate(networks: Networks) -> dict[str, float]:
-        modes, good = mode_coverage(np.asarray(sample(networks["generator"])), centres, sigma)
+    def figures(points: np.ndarray) -> dict[str, float]:
+        modes, good = mode_coverage(points, centres, sigma)
         return {"modes": float(modes), "good": good}
 
-    real = functools.partial(draw, layout, POINTS, FLAGS.seed + 1)
-    limit = float(np.abs(centres).max()) * 1.4
-
-    def preview(networks: Networks) -> dict[str, Scatter]:
-        points = {"real": real(), "fake": np.asarray(sample(networks["generator"]))}
-        return {"preview": Scatter(points, (-limit, limit))}
-
-    return Experiment(
-        system=system,
-        phases=phases,
-        data=data,
-        evaluate=evaluate,
-        preview=preview,
+    return gan_experiments.plane(
+        network(2),
+        network(1),
+        draw(layout, 100_000, FLAGS.seed),
+        f"{layout} of {len(centres)} Gaussians, sigma {sigma}",
+        figures,
+        limit=float(np.abs(centres).max()) * 1.4,
         best="good",
+        b2=0.99,
     )

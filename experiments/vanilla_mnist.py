@@ -14,10 +14,9 @@ import jax
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_flags
+from jaxgan import gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.mlp import MLP
-from jaxgan.systems.adversarial import sample_file, sample_grid
 
 FLAGS = flags.FLAGS
 
@@ -42,22 +41,17 @@ SMALL = {
     "checkpoint_every": 1_000,
 }
 
-TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
+TINY = gan_experiments.TINY
 
 leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
 
 
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
-    system, phases = gan_flags.game(
+    return gan_experiments.pictures(
         MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
         MLP((512, 256, 1), leaky_relu, dtype=dtype),
         (28, 28, 1),
-    )
-    return Experiment(
-        system=system,
-        phases=phases,
-        data=functools.partial(gan_flags.grey_squares, 28),
-        preview=sample_grid(FLAGS.latent_size, magnify=2),
-        sample=sample_file(FLAGS.latent_size),
+        functools.partial(gan_experiments.labelled_squares, 28),
+        magnify=2,
     )

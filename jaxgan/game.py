@@ -9,7 +9,7 @@ import jax
 from flax import struct
 
 from jaxgan.errors import UserError, did_you_mean
-from jaxgan.state import Network, PlayerSpec, PyTree
+from jaxgan.state import Network, Player, PlayerSpec, PyTree
 
 Batch = dict[str, jax.Array]
 
@@ -24,6 +24,8 @@ class Turn(struct.PyTreeNode):
       memory: what the system keeps between steps.
       key: a random key of this phase's own.
       step: the number of the step, int32.
+      players: every player as it is now, for a loss that looks ahead at what an optimiser will do.
+        Gradients flow through `networks` and `fake`, not through these.
     """
 
     networks: dict[str, Network]
@@ -32,6 +34,7 @@ class Turn(struct.PyTreeNode):
     memory: PyTree
     key: jax.Array
     step: jax.Array
+    players: Mapping[str, Player] = struct.field(default_factory=dict)
 
 
 class Outcome(struct.PyTreeNode):

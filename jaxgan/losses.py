@@ -32,6 +32,10 @@ class AdversarialLoss:
       ratio: `(fake_logits, real_logits) -> [...]`, the derivative of the generator's loss by a fake
         logit over that of the critic's: one backward pass of the critic then serves both. None
         where the critic's derivative has zeros that the generator's has not (lsgan, hinge).
+      boundary: the logit from which on a sample counts as real. None where only the difference of a
+        real and a fake logit means something.
+      to_optimality: whether the critic is to be trained until it tells all apart (Wasserstein), so
+        that its being right says nothing about balance.
     """
 
     name: str
@@ -39,6 +43,22 @@ class AdversarialLoss:
     generator: Callable[[Array, Array | None], Array]
     needs_real: bool = False
     ratio: Callable[[Array, Array], Array] | None = None
+    boundary: float | None = 0.0
+    to_optimality: bool = False
+
+    def accuracy(self, real: Array, fake: Array) -> Array:
+        """The share of samples that a critic with these logits tells apart, float32 scalar.
+
+        The mean of the shares of real ones above `boundary` and of fake ones below it; without a
+        boundary, the share of rows in which the real logit is above the fake one. Equal logits, a
+        critic that says nothing, count half.
+        """
+        real, fake = _pair(real, fake)
+        if self.boundary is None:
+            sides = jnp.sign(real - fake)
+        else:
+            sides = (jnp.sign(real - self.boundary) + jnp.sign(self.boundary - fake)) / 2
+        return (0.5 + 0.5 * sides.mean()).astype(jnp.float32)
 
 
 # A critic this certain of a fake hardly has a gradient there: what is left of it in float32,
@@ -104,7 +124,7 @@ def lsgan() -> AdversarialLoss:
 
     critic: `(D(x) - 1)^2 / 2 + D(G(z))^2 / 2`; generator: `(D(G(z)) - 1)^2 / 2`.
     """
-    return AdversarialLoss("lsgan", _lsgan_critic, _lsgan_generator)
+    return AdversarialLoss("lsgan", _lsgan_critic, _lsgan_generator, boundary=0.5)
 
 
 def _lsgan_critic(real: Array, fake: Array) -> Array:
@@ -123,7 +143,12 @@ def wasserstein() -> AdversarialLoss:
     add `penalties.gradient_penalty` or `penalties.clip_weights`.
     """
     return AdversarialLoss(
-        "wgan", _wasserstein_critic, _negated, ratio=lambda fake, real: -jnp.ones_like(fake)
+        "wgan",
+        _wasserstein_critic,
+        _negated,
+        ratio=lambda fake, real: -jnp.ones_like(fake),
+        boundary=None,
+        to_optimality=True,
     )
 
 
@@ -167,6 +192,7 @@ def relativistic() -> AdversarialLoss:
         _relativistic_generator,
         needs_real=True,
         ratio=lambda fake, real: _softplus_ratio(fake - real),
+        boundary=None,
     )
 
 

@@ -79,7 +79,8 @@ def move(
 
     def loss(own: dict[str, PyTree], fake: PyTree) -> tuple[jax.Array, Outcome]:
         networks = playing_networks(system.players, _with_params(players, own))
-        turn = Turn(networks, batch, fake, memory, fold(key, "phase", phase.name), step)
+        own_key = fold(key, "phase", phase.name)
+        turn = Turn(networks, batch, fake, memory, own_key, step, players)
         outcome = system.losses[phase.loss](turn)
         return phase.gain * outcome.loss, outcome
 

@@ -98,6 +98,7 @@ def lazy_adam(
     eps: float = 1e-8,
     *,
     every: int,
+    eps_root: float = 0.0,
 ) -> optax.GradientTransformation:
     """Adam for a player that makes one update on its regulariser after `every` on its loss.
 
@@ -114,13 +115,13 @@ def lazy_adam(
     share = every / (every + 1)
     b1, b2 = b1**share, b2**share
     if not callable(learning_rate):
-        return optax.adam(share * learning_rate, b1=b1, b2=b2, eps=eps)
+        return optax.adam(share * learning_rate, b1=b1, b2=b2, eps=eps, eps_root=eps_root)
     schedule = learning_rate
 
     def rate(count: Array) -> Any:
         return share * schedule(count - count // (every + 1))
 
-    return optax.adam(rate, b1=b1, b2=b2, eps=eps)
+    return optax.adam(rate, b1=b1, b2=b2, eps=eps, eps_root=eps_root)
 
 
 def _uniform_per_sample(key: Array, x: Array) -> Array:

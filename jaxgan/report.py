@@ -1,6 +1,7 @@
 """report.html: one page that shows a run, with everything it needs inside it."""
 
 import json
+import math
 import shlex
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -10,6 +11,7 @@ from string import Template
 from typing import Any
 
 import jaxgan
+from jaxgan import health
 from jaxgan.console import human_count
 from jaxgan.errors import UserError
 from jaxgan.report_charts import draw, evaluation_charts, training_charts
@@ -73,6 +75,7 @@ def render(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
         lede=escape(data_in_words(config.get("data") or {})),
         headline=headline(metrics),
         facts=facts(config, metrics),
+        health=health_notes(metrics),
         notes=bullets(config.get("figures") or []),
         sections=sections(config, metrics, samples),
         version=jaxgan.__version__,
@@ -177,6 +180,23 @@ def in_words(seconds: float) -> str:
 def bullets(sentences: list) -> str:
     items = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in sentences)
     return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def health_notes(metrics: Metrics) -> str:
+    """What stayed wrong while the run trained (`jaxgan.health`); empty where nothing did."""
+    nothing = Series([], [])
+    found = [
+        dict(zip(s.steps, s.values, strict=True))
+        for s in (metrics.get(f"train/{name}", nothing) for name in health.METRICS)
+    ]
+    steps = sorted(found[0].keys() | found[1].keys())
+    columns = [[series.get(step, math.nan) for step in steps] for series in found]
+    items = "".join(
+        f"<li><b>Steps {episode.first:,} to {episode.last:,}:</b> "
+        f"{escape(health.SENTENCES[episode.sign])}.</li>"
+        for episode in health.episodes(steps, *columns)
+    )
+    return f'<ul class="notes warnings">{items}</ul>' if items else ""
 
 
 def sections(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:

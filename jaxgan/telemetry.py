@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import jax
 import numpy as np
 
+from jaxgan import health
 from jaxgan.console import Console, duration
 from jaxgan.errors import UserError
 from jaxgan.metrics_log import EventFile, MetricsFile
@@ -72,6 +73,7 @@ class Telemetry:
         self._paused_seconds = 0.0
         self._pause_start: float | None = None
         self._status = ""
+        self._watch = health.Watch()
         self._open_files = contextlib.ExitStack()
         if primary:
             self._console = Console(sys.stdout if stream is None else stream)
@@ -198,6 +200,7 @@ class Telemetry:
     def _write(self, interval: Interval) -> None:
         assert self._clock is not None
         means = summarise(jax.device_get(interval.metrics), interval.steps)
+        warnings = self._watch.note(means)
         means = {f"train/{n}": v for n, v in means.items()}
         finished = self._time() if interval.finished is None else interval.finished
         seconds = finished - self._clock
@@ -213,6 +216,8 @@ class Telemetry:
         self._write_row(interval.step, means | speed)
         self._status = self._describe(interval.step, means, speed)
         self._console.progress(interval.step, self.total_steps, self._status)
+        for sentence in warnings:
+            self._console.say(f"warning, step {interval.step}: {sentence}")
 
     def _write_row(self, step: int, values: Mapping[str, float]) -> None:
         with self._writing():
@@ -222,6 +227,7 @@ class Telemetry:
     def _describe(self, step: int, means: Mapping[str, float], speed: Mapping[str, float]) -> str:
         losses = [n for n in means if n.endswith("_loss")] or list(means)
         words = [f"{n.removeprefix('train/')} {means[n]:.4g}" for n in losses[:4]]
+        words += health.in_words({n.removeprefix("train/"): v for n, v in means.items()})
         if means.get("train/skipped"):
             words.append(f"skipped {means['train/skipped']:g}")
         if not speed:

@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -40,10 +41,10 @@ def test_updates_at_once_take_one_pass_only_where_it_is_exact(name, build):
         ("generator", ("generator",), 1),
     ]
     at_once = [("both", ("critic", "generator"), 1)]
-    assert described(build(name, loss="bce")) == apart
-    assert described(build(name, loss="bce", update="simultaneous")) == at_once
-    assert described(build(name, loss="wgan_gp", update="simultaneous")) == at_once
-    assert described(build(name, loss="hinge", update="simultaneous")) == apart
+    assert described(build(name, n_critic=1, loss="bce")) == apart
+    assert described(build(name, n_critic=1, loss="bce", update="simultaneous")) == at_once
+    assert described(build(name, n_critic=1, loss="wgan_gp", update="simultaneous")) == at_once
+    assert described(build(name, n_critic=1, loss="hinge", update="simultaneous")) == apart
     (critic, _) = described(build(name, loss="bce", update="simultaneous", n_critic=3))
     assert critic == ("critic_with_penalties", ("critic",), 3)
 
@@ -55,6 +56,49 @@ def test_wgan_gp_brings_its_penalty_and_keeps_n_critic(build):
     assert "r1" in build("dcgan_mnist", penalty="r1").system.losses
 
 
+def test_the_critic_normalises_batches_only_without_a_penalty(build):
+    def critics_variables(**flags):
+        network = build("dcgan_faces", width=2, **flags).system.players["critic"].network
+        return network.batch_norm
+
+    assert critics_variables(loss="hinge", penalty="none")
+    assert not critics_variables(loss="hinge", penalty="r1")
+    assert not critics_variables(loss="wgan_gp", penalty="none")
+
+
+def test_an_experiments_own_label_smoothing_is_for_bce_only(build, command, tiny_flags, tmp_path):
+    build("line_gan", loss="hinge")
+    run = ["--experiment=line_gan", f"--run_dir={tmp_path}/run", *tiny_flags("line_gan")]
+    code, _, error = command(*run, "--loss=hinge", "--label_smoothing=0.1")
+    assert code == 2 and "label smoothing belongs to the loss 'bce'" in error
+    code, _, error = command(*run, "--data=mnist")
+    assert code == 2 and "draws its own points" in error
+
+
+def test_conditional_experiments_say_what_is_wrong_with_their_labels(command, tiny_flags, tmp_path):
+    pictures = np.zeros((6, 28, 28), np.uint8)
+    np.savez(tmp_path / "bare.npz", x=pictures)
+    np.savez(tmp_path / "two.npz", x=pictures, y=np.arange(6) % 2)
+    run = ["--experiment=cgan_mnist", f"--run_dir={tmp_path}/run", *tiny_flags("cgan_mnist")]
+    code, _, error = command(*run, f"--data={tmp_path}/bare.npz")
+    assert code == 2 and "label" in error and error.count("\n") == 1
+    code, _, error = command(*run, f"--data={tmp_path}/two.npz")
+    assert code == 2 and "has 2 classes (0, 1)" in error and "--class_count=2" in error
+    code, out, _ = command(*run, f"--data={tmp_path}/two.npz", "--class_count=2")
+    assert code == 0, out
+
+
+def test_the_figures_of_the_line(build):
+    with flagsaver.flagsaver():
+        module = experiments.load(experiments.find("line_gan")).module
+    x = np.linspace(-0.5, 0.5, 1001)
+    found = module.figures(np.stack([x, x + 0.25], axis=1))
+    assert found["distance"] == pytest.approx(0.25)
+    assert found["coverage"] == pytest.approx(0.5, abs=0.011)
+    outside = module.figures(np.array([[-1.5, -1.5], [3.0, 3.0]]))
+    assert outside == {"distance": 0.0, "coverage": 0.0}
+
+
 def dense(*widths):
     return sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
@@ -62,6 +106,7 @@ def dense(*widths):
 @pytest.mark.parametrize(
     ("name", "generator", "critic"),
     [
+        ("line_gan", dense(100, 16, 2), dense(2, 32, 8, 1)),
         ("vanilla_mnist", dense(100, 128, 256, 512, 784), dense(784, 512, 256, 1)),
         (
             "dcgan_mnist",

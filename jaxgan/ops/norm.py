@@ -1,12 +1,15 @@
 """Normalisation. Statistics are float32 whatever the input's dtype, which is the result's.
 
-`BatchNorm` keeps its averages in the collection `batch_stats`, `SpectralNorm` its vectors in
-`spectral`. All layers take `train`, so that a network can be given any of them; only these two
-heed it.
+`BatchNorm` keeps its averages in the collection `batch_stats`, `SpectralNorm` and
+`SpectrallyNormalised` their vectors in `spectral`. All layers take `train`, so that a network can
+be given any of them; only these heed it.
 """
+
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array, lax
 from jax.nn.initializers import Initializer
 
@@ -119,16 +122,12 @@ class SpectralNorm(nn.Module):
         if self.is_initializing():
             self.layer(x)
         kernel = self.layer.variables["params"]["kernel"]
-        matrix = kernel.reshape(-1, kernel.shape[-1])
-        frozen = lax.stop_gradient(matrix)
-        u = self.variable("spectral", "u", self._first_vector, matrix.shape[-1])
-        v = self.variable("spectral", "v", lambda: self._unit(_dot(frozen, u.value)))
+        frozen = lax.stop_gradient(_matrix(kernel))
+        u = self.variable("spectral", "u", self._first_vector, kernel.shape[-1])
+        v = self.variable("spectral", "v", lambda: _unit(_dot(frozen, u.value), self.epsilon))
         if train and self.is_mutable_collection("spectral") and not self.is_initializing():
-            v.value = self._unit(_dot(frozen, u.value))
-            u.value = self._unit(_dot(v.value, frozen))
-        sigma = _dot(lax.stop_gradient(v.value), _dot(matrix, lax.stop_gradient(u.value)))
-        # A kernel of zeros stays one.
-        scaled = kernel / jnp.where(sigma == 0, 1.0, sigma)
+            u.value, v.value = _power_iteration(kernel, u.value, self.epsilon)
+        scaled = _divided(kernel, u.value, v.value)
 
         def with_scaled_kernel(variables):
             return {**variables, "params": {**variables["params"], "kernel": scaled}}
@@ -136,11 +135,81 @@ class SpectralNorm(nn.Module):
         return nn.map_variables(lambda layer: layer(x), "params", with_scaled_kernel)(self.layer)
 
     def _first_vector(self, size):
-        key = self.make_rng("params")
-        return self._unit(nn.initializers.normal(1.0)(key, (size,), jnp.float32))
+        return _random_unit(self.make_rng("params"), size, self.epsilon)
 
-    def _unit(self, vector):
-        return vector / jnp.maximum(jnp.linalg.norm(vector), self.epsilon)
+
+class SpectrallyNormalised(nn.Module):
+    """A whole network with `SpectralNorm` on every parameter that is called `kernel`.
+
+    For networks that were written without it: `SpectrallyNormalised(Critic28())`. `spectral` holds
+    the vectors of all kernels, in the tree of the parameters; the kernels of a loop that stacks
+    them (`nn.scan`, `nn.vmap`) would be taken as one.
+    """
+
+    network: nn.Module
+    epsilon: float = 1e-12
+
+    @nn.compact
+    def __call__(self, *inputs: Any, train: bool) -> Any:
+        """The network's result; when the vectors move, and gradients, are as in `SpectralNorm`."""
+        if self.is_initializing():
+            self.network(*inputs, train=train)
+        kernels = {
+            path: leaf
+            for path, leaf in flatten_dict(self.network.variables["params"]).items()
+            if path[-1] == "kernel"
+        }
+
+        def first() -> Any:
+            u = {
+                path: _random_unit(self.make_rng("params"), kernel.shape[-1], self.epsilon)
+                for path, kernel in kernels.items()
+            }
+            v = {
+                path: _unit(_dot(lax.stop_gradient(_matrix(kernel)), u[path]), self.epsilon)
+                for path, kernel in kernels.items()
+            }
+            return {"u": unflatten_dict(u), "v": unflatten_dict(v)}
+
+        vectors = self.variable("spectral", "vectors", first)
+        u, v = (flatten_dict(vectors.value[name]) for name in ("u", "v"))
+        if train and self.is_mutable_collection("spectral") and not self.is_initializing():
+            for path, kernel in kernels.items():
+                u[path], v[path] = _power_iteration(kernel, u[path], self.epsilon)
+            vectors.value = {"u": unflatten_dict(u), "v": unflatten_dict(v)}
+        scaled = {path: _divided(kernel, u[path], v[path]) for path, kernel in kernels.items()}
+
+        def with_scaled_kernels(variables: Any) -> Any:
+            params = flatten_dict(variables["params"])
+            return {**variables, "params": unflatten_dict({**params, **scaled})}
+
+        return nn.map_variables(
+            lambda network: network(*inputs, train=train), "params", with_scaled_kernels
+        )(self.network)
+
+
+def _matrix(kernel):
+    return kernel.reshape(-1, kernel.shape[-1])
+
+
+def _power_iteration(kernel, u, epsilon):
+    frozen = lax.stop_gradient(_matrix(kernel))
+    v = _unit(_dot(frozen, u), epsilon)
+    return _unit(_dot(v, frozen), epsilon), v
+
+
+def _divided(kernel, u, v):
+    sigma = _dot(lax.stop_gradient(v), _dot(_matrix(kernel), lax.stop_gradient(u)))
+    # A kernel of zeros stays one.
+    return kernel / jnp.where(sigma == 0, 1.0, sigma)
+
+
+def _random_unit(key, size, epsilon):
+    return _unit(nn.initializers.normal(1.0)(key, (size,), jnp.float32), epsilon)
+
+
+def _unit(vector, epsilon):
+    return vector / jnp.maximum(jnp.linalg.norm(vector), epsilon)
 
 
 def _dot(left, right):

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from jaxgan.ops.layers import Conv, ConvTranspose
-from jaxgan.ops.norm import BatchNorm, InstanceNorm, LayerNorm, PixelNorm, SpectralNorm
+from jaxgan.ops.norm import (
+    BatchNorm,
+    InstanceNorm,
+    LayerNorm,
+    PixelNorm,
+    SpectrallyNormalised,
+    SpectralNorm,
+)
 
 KEY = jax.random.key(0)
 
@@ -159,3 +166,24 @@ def test_spectral_norm_leaves_a_kernel_of_zeros_alone():
     layer, x = SpectralNorm(nn.Dense(4, kernel_init=nn.initializers.zeros)), image(2, 5)
     y, _ = layer.init_with_output(KEY, x, train=True)
     np.testing.assert_array_equal(y, np.zeros((2, 4)))
+
+
+def test_a_whole_network_is_normalised_kernel_by_kernel():
+    network, x = SpectrallyNormalised(Plain()), image(2, 4, 4, 3)
+    variables = network.init(jax.random.key(0), x, train=True)
+    for _ in range(60):
+        _, moved = network.apply(variables, x, train=True, mutable=["spectral"])
+        variables = {**variables, **moved}
+    found, kept = network.apply(variables, x, train=False, mutable=["spectral"])
+    jax.tree.map(np.testing.assert_array_equal, kept["spectral"], variables["spectral"])
+
+    def divided(path, leaf):
+        if path[-1].key != "kernel":
+            return leaf
+        matrix = np.asarray(leaf, np.float64).reshape(-1, leaf.shape[-1])
+        return leaf / np.linalg.svd(matrix, compute_uv=False)[0].astype(np.float32)
+
+    params = jax.tree_util.tree_map_with_path(divided, variables["params"]["network"])
+    np.testing.assert_allclose(
+        found, Plain().apply({"params": params}, x, train=False), rtol=1e-3, atol=1e-5
+    )

@@ -1,0 +1,48 @@
+"""Clothes of 28x28 from a convolutional GAN (DCGAN: Radford et al. 2016).
+
+    python -m jaxgan.main --experiment=dcgan_fashion_mnist --data=npz:fashion_mnist.npz
+    python -m jaxgan.main --experiment=dcgan_fashion_mnist --loss=wgan_gp --n_critic=5
+
+Full scale: Fashion-MNIST and the networks of the tutorials, batches of 128. Small scale (two CPU
+cores): no clothes come with the dependencies, so the sample is scikit-learn's digits.
+Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
+"""
+
+import functools
+
+import jax.numpy as jnp
+from absl import flags
+
+from jaxgan import gan_experiments, gan_flags
+from jaxgan.experiment import Experiment
+from jaxgan.nets.dcgan import Critic28, Generator28
+
+FLAGS = flags.FLAGS
+
+FLAGS.set_default("data", "fashion_mnist")
+FLAGS.set_default("steps", 25_000)
+FLAGS.set_default("batch_size", 128)
+
+gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
+
+SMALL = {
+    "steps": 1_500,
+    "batch_size": 32,
+    "learning_rate": 5e-4,
+    "ema_halflife": 2_000.0,
+    "eval_every": 250,
+    "checkpoint_every": 250,
+}
+
+TINY = gan_experiments.TINY
+
+
+def experiment() -> Experiment:
+    dtype = jnp.dtype(FLAGS.dtype)
+    return gan_experiments.pictures(
+        Generator28(dtype=dtype),
+        Critic28(dtype=dtype),
+        (28, 28, 1),
+        functools.partial(gan_experiments.labelled_squares, 28),
+        magnify=2,
+    )

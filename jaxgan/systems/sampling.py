@@ -1,0 +1,104 @@
+"""Pictures from a trained generator: for the preview of a run, and on request."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxgan.errors import UserError
+from jaxgan.experiment import Networks, SampleRequest
+from jaxgan.media import Grid
+
+# More classes than this make a preview that nobody takes in.
+PREVIEWED_CLASSES = 16
+
+
+@functools.partial(jax.jit, static_argnames=("count", "latent_size"))
+def draw_samples(
+    networks: Networks, key: Array, *, count: int, latent_size: int, label: Array | None = None
+) -> Array:
+    """`count` samples of a trained generator, `[count, ...]`; of classes `label [count]` int32."""
+    latent = jax.random.normal(key, (count, latent_size))
+    return networks["generator"](latent, *([] if label is None else [label]))
+
+
+def class_grid(
+    pictures: Array, label: np.ndarray, columns: int, names: Sequence[str] = (), magnify: int = 1
+) -> Grid:
+    """A grid with a row, or several, for each class, and its name beside it.
+
+    Args:
+      pictures: `[n, height, width, 1 or 3]`, floats in [-1, 1].
+      label: `[n]`, the class of each.
+      columns: how many pictures a row holds at most.
+      names: of the classes, in the order of their labels; their numbers where empty.
+      magnify: as `Grid` takes it.
+    """
+    rows: list[Sequence[np.ndarray]] = []
+    captions = []
+    for number in np.unique(label):
+        found = Grid.from_batch(np.asarray(pictures)[label == number], columns).rows
+        rows += found
+        name = names[number] if len(names) else str(number)
+        captions += [name] + [""] * (len(found) - 1)
+    return Grid(rows, labels=captions, magnify=magnify)
+
+
+def sample_grid(
+    latent_size: int,
+    *,
+    count: int = 64,
+    columns: int = 8,
+    magnify: int = 1,
+    classes: int = 0,
+    names: Sequence[str] = (),
+) -> Callable[[Networks], dict[str, Grid]]:
+    """Makes the `preview` of an experiment that draws pictures: always of the same latents.
+
+    With `classes` it shows a row of `columns` pictures of each class instead of `count` pictures;
+    of `PREVIEWED_CLASSES` of them, evenly spaced, where there are more. `names` are the classes'.
+    """
+    shown = np.unique(np.linspace(0, classes - 1, min(classes, PREVIEWED_CLASSES)).astype(np.int32))
+    label = np.repeat(shown, columns) if classes else None
+
+    def preview(networks: Networks) -> dict[str, Grid]:
+        key = jax.random.key(0)
+        if label is None:
+            pictures = draw_samples(networks, key, count=count, latent_size=latent_size)
+            return {"preview": Grid.from_batch(pictures, columns, magnify=magnify)}
+        pictures = draw_samples(
+            networks, key, count=len(label), latent_size=latent_size, label=jnp.asarray(label)
+        )
+        return {"preview": class_grid(pictures, label, columns, names, magnify)}
+
+    return preview
+
+
+def sample_file(
+    latent_size: int, *, columns: int = 8, classes: int = 0, names: Sequence[str] = ()
+) -> Callable[[Networks, SampleRequest], Path]:
+    """Makes the `sample` of an experiment that draws pictures: a grid of `count` of them.
+
+    With `classes` the pictures are spread over all classes as evenly as `count` allows, rows by
+    class. `names` are the classes'.
+    """
+
+    def sample(networks: Networks, request: SampleRequest) -> Path:
+        if request.output.suffix != ".png":
+            raise UserError(f"--output={request.output}: give it a name that ends in .png")
+        key = jax.random.key(request.seed)
+        asked = {"count": request.count, "latent_size": latent_size}
+        if not classes:
+            grid = Grid.from_batch(draw_samples(networks, key, **asked), columns)
+        else:
+            label = np.arange(request.count, dtype=np.int64) * classes // request.count
+            label = label.astype(np.int32)
+            pictures = draw_samples(networks, key, **asked, label=jnp.asarray(label))
+            grid = class_grid(pictures, label, columns, names)
+        return grid.save(request.output.with_suffix(""))
+
+    return sample
