@@ -41,7 +41,7 @@ gan_flags.define(
     ema_halflife=20_000,
 )
 
-TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4}
+TINY = {"steps": 4, "batch_size": 8, "units": 8, "latent_size": 4, "n_critic": 1}
 
 
 def mixture(layout: str) -> tuple[np.ndarray, float]:

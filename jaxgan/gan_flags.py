@@ -171,9 +171,9 @@ def adam(b2: float, updates_to_penalty: int = 0) -> optax.GradientTransformation
 
 def adversarial_loss() -> AdversarialLoss:
     """The loss that the flags ask for; an experiment's own label smoothing is for bce only."""
-    typed = FLAGS["label_smoothing"].present
-    smoothing = FLAGS.label_smoothing if typed or FLAGS.loss == "bce" else 0.0
-    return losses.by_name(FLAGS.loss, smoothing)
+    flag = FLAGS["label_smoothing"]
+    own = not flag.present and flag.value == flag.default
+    return losses.by_name(FLAGS.loss, 0.0 if own and FLAGS.loss != "bce" else FLAGS.label_smoothing)
 
 
 def critic_may_normalise() -> bool:

@@ -42,7 +42,7 @@ def experiment():
     return dataclasses.replace(gaussians.experiment(), phases=phases)
 """
 STEPS = 23
-TINY = ["--batch_size=8", "--units=8", "--latent_size=4"]
+TINY = ["--batch_size=8", "--units=8", "--latent_size=4", "--penalty=r1"]
 EVERY = ["--log_every=5", "--eval_every=9", "--checkpoint_every=7", "--keep=9"]
 
 

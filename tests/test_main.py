@@ -214,7 +214,7 @@ def test_changed_flags_that_can_be_honoured_are_said(trained, command, tiny_flag
     tiny = tiny_flags("gaussians", checkpoint_every=2, steps=6)
     code, out, _ = command(*flags, *tiny, "--learning_rate=0.01")
     assert code == 0
-    assert "goes on with --learning_rate=0.01 (it was 0.001)" in out
+    assert "goes on with --learning_rate=0.01 (it was 0.002)" in out
     assert "goes on with --steps=6 (it was 4)" in out
 
 

@@ -55,7 +55,7 @@ def build():
             experiments.load(experiments.find("gaussians"))
             FLAGS["batch_size"].value = 8
             FLAGS["latent_size"].value = 4
-            for flag, value in {"loss": "bce", "penalty": "none", **values}.items():
+            for flag, value in {"loss": "bce", "penalty": "none", "n_critic": 1, **values}.items():
                 FLAGS[flag].value = value
             rules = Rules(
                 FLAGS.batch_size, FLAGS.update == "simultaneous", accumulate=FLAGS.accumulate

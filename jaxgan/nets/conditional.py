@@ -16,6 +16,8 @@ from jax import Array
 from jaxgan.nets.dcgan import Growing, Shrinking
 from jaxgan.ops.norm import BatchNorm
 
+UNIT = nn.initializers.normal(1.0)
+
 
 class PerceptronGenerator(nn.Module):
     """Dense 256-512-784 for 28x28 pictures, LeakyReLU 0.2 and then batch normalisation, tanh.
@@ -38,12 +40,7 @@ class PerceptronGenerator(nn.Module):
     def __call__(self, latent: Array, label: Array, train: bool) -> Array:
         """`[batch, latent size]` and int32 `[batch]` to `[batch, *shape]` in [-1, 1]."""
         # Of size one, as the latent's numbers: the product then has the size of either.
-        embedding = nn.Embed(
-            self.classes,
-            latent.shape[-1],
-            dtype=self.dtype,
-            embedding_init=nn.initializers.normal(1.0),
-        )
+        embedding = nn.Embed(self.classes, latent.shape[-1], dtype=self.dtype, embedding_init=UNIT)
         x = latent.astype(self.dtype) * embedding(label)
         for units in self.units:
             x = jax.nn.leaky_relu(nn.Dense(units, dtype=self.dtype)(x), 0.2)
@@ -68,7 +65,8 @@ class PerceptronCritic(nn.Module):
     @nn.compact
     def __call__(self, images: Array, label: Array, train: bool) -> Array:
         """Logits `[batch]` of `[batch, ...]` and int32 `[batch]`."""
-        embedding = nn.Embed(self.classes, self.classes, dtype=self.dtype)
+        # Of size one, as pixels are: beside so many of them a small embedding goes unheard.
+        embedding = nn.Embed(self.classes, self.classes, dtype=self.dtype, embedding_init=UNIT)
         x = images.reshape(images.shape[0], -1).astype(self.dtype)
         x = jnp.concatenate([x, embedding(label)], axis=-1)
         for units in self.units:
