@@ -19,7 +19,7 @@ from jaxgan.nets.conditional import ConditionalGenerator, ProjectionCritic
 
 FLAGS = flags.FLAGS
 
-FLAGS.set_default("loss", "hinge")
+FLAGS.set_default("loss", "relativistic")
 FLAGS.set_default("steps", 20_000)
 FLAGS.set_default("batch_size", 64)
 
@@ -29,12 +29,14 @@ gan_experiments.define_classes(2)
 FLAGS.set_default("augment", ["colour", "translation"])
 
 SMALL = {
-    "steps": 1_500,
+    "steps": 3_000,
     "batch_size": 32,
-    "width": 16,
+    "width": 32,
+    "learning_rate": 5e-4,
+    "penalty_weight": 0.02,
     "ema_halflife": 2_000.0,
-    "eval_every": 250,
-    "checkpoint_every": 250,
+    "eval_every": 500,
+    "checkpoint_every": 500,
 }
 
 TINY = {**gan_experiments.TINY, "width": 2}

@@ -66,6 +66,7 @@ def flags(tmp_path_factory):
         f"--experiment={file}",
         "--units=8",
         "--latent_size=4",
+        "--n_critic=1",
         "--batch_size=8",
         "--log_every=1",
         f"--eval_every={STEPS // 2}",
