@@ -8,12 +8,10 @@ dependencies, at sizes for two CPU cores. So few pictures are shown to the criti
 (--augment, Zhao et al. 2020, arXiv 2006.10738).
 """
 
-import functools
-
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_experiments, gan_flags
+from jaxgan import gan_data, gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic, Generator
 
@@ -24,7 +22,9 @@ FLAGS.set_default("steps", 40_000)
 FLAGS.set_default("batch_size", 64)
 
 flags.DEFINE_integer("width", 32, "Channels next to the picture; they double inwards.", 1)
-gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5, penalty="r1", ema_halflife=10_000.0)
+gan_experiments.define(
+    latent_size=100, learning_rate=2e-4, b1=0.5, penalty="r1", ema_halflife=10_000.0
+)
 
 FLAGS.set_default("augment", ["colour", "translation", "cutout"])
 
@@ -46,6 +46,6 @@ def experiment() -> Experiment:
         Generator(side, width=FLAGS.width, dtype=dtype),
         Critic(width=FLAGS.width, batch_norm=normalised, dtype=dtype),
         (side, side, 3),
-        functools.partial(gan_experiments.colour_squares, side, sample="photographs"),
+        gan_data.colour_squares(side, sample="photographs"),
         columns=6,
     )

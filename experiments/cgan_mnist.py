@@ -8,12 +8,10 @@ the same networks. Your own: --data=npz:PATH, csv:PATH, idx:PATH or class folder
 --class_count where there are not ten.
 """
 
-import functools
-
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_experiments, gan_flags
+from jaxgan import gan_data, gan_experiments
 from jaxgan.experiment import Experiment
 from jaxgan.nets.conditional import PerceptronCritic, PerceptronGenerator
 
@@ -27,8 +25,7 @@ FLAGS.set_default("eval_every", 5_000)
 FLAGS.set_default("checkpoint_every", 5_000)
 FLAGS.set_default("steps_per_dispatch", 20)
 
-gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
-gan_experiments.define_classes(10)
+gan_experiments.define(class_count=10, latent_size=100, learning_rate=2e-4, b1=0.5)
 
 SMALL = {
     "steps": 8_000,
@@ -48,7 +45,7 @@ def experiment() -> Experiment:
         PerceptronGenerator(count, dtype=dtype),
         PerceptronCritic(count, dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.labelled_squares, 28, class_count=count),
+        gan_data.labelled_squares(28, class_count=count),
         class_count=count,
         magnify=2,
     )

@@ -8,12 +8,10 @@ TPU. Small scale (two CPU cores): networks a quarter as wide, on a hundred grey 
 are enlarged; give it better ones. Your own pictures: --data=folder:PATH or zip:PATH.
 """
 
-import functools
-
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_experiments, gan_flags
+from jaxgan import gan_data, gan_experiments, gan_flags
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic, Generator
 
@@ -25,7 +23,7 @@ FLAGS.set_default("steps", 40_000)
 FLAGS.set_default("batch_size", 128)
 
 flags.DEFINE_integer("width", 128, "Channels next to the picture; they double inwards.", 1)
-gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
+gan_experiments.define(latent_size=100, learning_rate=2e-4, b1=0.5)
 
 SMALL = {
     "steps": 2_000,
@@ -46,5 +44,5 @@ def experiment() -> Experiment:
         Generator(side, width=FLAGS.width, dtype=dtype),
         Critic(width=FLAGS.width, batch_norm=normalised, dtype=dtype),
         (side, side, 3),
-        functools.partial(gan_experiments.colour_squares, side, sample="faces"),
+        gan_data.colour_squares(side, sample="faces"),
     )

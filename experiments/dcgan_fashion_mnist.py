@@ -8,12 +8,10 @@ cores): no clothes come with the dependencies, so the sample is scikit-learn's d
 Your own pictures, as grey squares: --data=folder:PATH, zip:PATH or npz:PATH.
 """
 
-import functools
-
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_experiments, gan_flags
+from jaxgan import gan_data, gan_experiments
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic28, Generator28
 
@@ -23,7 +21,7 @@ FLAGS.set_default("data", "fashion_mnist")
 FLAGS.set_default("steps", 25_000)
 FLAGS.set_default("batch_size", 128)
 
-gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
+gan_experiments.define(latent_size=100, learning_rate=2e-4, b1=0.5)
 
 SMALL = {
     "steps": 1_500,
@@ -43,6 +41,6 @@ def experiment() -> Experiment:
         Generator28(dtype=dtype),
         Critic28(dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.labelled_squares, 28),
+        gan_data.labelled_squares(28),
         magnify=2,
     )

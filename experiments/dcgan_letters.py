@@ -8,12 +8,10 @@ the tutorials, batches of 128. Small scale (two CPU cores): letters that jaxgan 
 Your own: --data=csv:PATH, idx:PATH, npz:PATH or class folders.
 """
 
-import functools
-
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_experiments, gan_flags
+from jaxgan import gan_data, gan_experiments
 from jaxgan.experiment import Experiment
 from jaxgan.nets.dcgan import Critic28, Generator28
 
@@ -24,7 +22,7 @@ FLAGS.set_default("classes", "A")
 FLAGS.set_default("steps", 10_000)
 FLAGS.set_default("batch_size", 128)
 
-gan_flags.define(latent_size=100, learning_rate=2e-4, b1=0.5)
+gan_experiments.define(latent_size=100, learning_rate=2e-4, b1=0.5)
 
 # So few letters that the critic learns them by heart without a penalty.
 SMALL = {
@@ -46,6 +44,6 @@ def experiment() -> Experiment:
         Generator28(dtype=dtype),
         Critic28(dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.labelled_squares, 28, sample="letters"),
+        gan_data.labelled_squares(28, sample="letters"),
         magnify=2,
     )

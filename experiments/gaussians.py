@@ -78,6 +78,10 @@ def experiment() -> Experiment:
         draw(layout, 100_000, FLAGS.seed),
         f"{layout} of {len(centres)} Gaussians, sigma {sigma}",
         figures,
+        {
+            "modes": f"modes of {len(centres)} with a sample within three standard deviations",
+            "good": "samples within three standard deviations of a mode",
+        },
         limit=float(np.abs(centres).max()) * 1.4,
         best="good",
         b2=0.99,

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from absl import flags
 
-from jaxgan import gan_experiments, gan_flags
+from jaxgan import gan_data, gan_experiments
 from jaxgan.experiment import Experiment
 from jaxgan.nets.mlp import MLP
 
@@ -28,7 +28,7 @@ FLAGS.set_default("eval_every", 5_000)
 FLAGS.set_default("checkpoint_every", 5_000)
 FLAGS.set_default("steps_per_dispatch", 20)
 
-gan_flags.define(latent_size=100, learning_rate=2e-4)
+gan_experiments.define(latent_size=100, learning_rate=2e-4)
 
 # Without a penalty this little data ends in one digit.
 SMALL = {
@@ -52,6 +52,6 @@ def experiment() -> Experiment:
         MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
         MLP((512, 256, 1), leaky_relu, dtype=dtype),
         (28, 28, 1),
-        functools.partial(gan_experiments.labelled_squares, 28),
+        gan_data.labelled_squares(28),
         magnify=2,
     )

@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 CLEAR = "\r\x1b[K"
@@ -72,6 +72,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         return "  ".join(padded).rstrip()
 
     return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, cells)])
+
+
+def figures_table(figures: Mapping[str, float]) -> str:
+    """A table of figures, the spread of each (NAME_spread) beside it."""
+    rows = []
+    for name, value in figures.items():
+        if name.removesuffix("_spread") in figures and name.endswith("_spread"):
+            continue
+        spread = figures.get(f"{name}_spread")
+        rows.append((name, f"{value:.4f}", "" if spread is None else f"± {spread:.4f}"))
+    if any(spread for _, _, spread in rows):
+        return table(("figure", "value", "spread"), rows)
+    return table(("figure", "value"), [row[:2] for row in rows])
 
 
 def human_bytes(count: float) -> str:

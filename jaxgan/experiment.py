@@ -17,6 +17,7 @@ from jaxgan.data.prepared import is_prepared
 from jaxgan.errors import UserError, did_you_mean
 from jaxgan.game import Phase, System
 from jaxgan.media import Exhibit
+from jaxgan.metrics.stamp import Measured
 from jaxgan.state import Network
 
 FLAGS = flags.FLAGS
@@ -66,7 +67,8 @@ class Experiment:
       phases: when which players move.
       data: opens what they are trained on; called to train only, so that a run can be used where
         its data is not.
-      evaluate: `(networks) -> figures by name` on held-out data, logged as `eval/NAME`.
+      evaluate: `(networks) -> Measured`, figures by name; they are logged as `eval/NAME`.
+      conclude: figures that cost too much for every evaluation: at the last step and on request.
       preview: `(networks) -> exhibits by name`, of a fixed input, before step 1 and on a schedule.
       sample: answers a `SampleRequest` and returns the path it wrote.
       best: the figure of `evaluate` whose best checkpoint is kept; None keeps the newest only.
@@ -76,11 +78,22 @@ class Experiment:
     system: System
     phases: tuple[Phase, ...]
     data: Callable[[], Data]
-    evaluate: Callable[[Networks], dict[str, float]] | None = None
+    evaluate: Callable[[Networks], Measured] | None = None
+    conclude: Callable[[Networks], Measured] | None = None
     preview: Callable[[Networks], Mapping[str, Exhibit]] | None = None
     sample: Callable[[Networks, SampleRequest], Path] | None = None
     best: str | None = None
     best_mode: Literal["max", "min"] = "max"
+
+
+def measured(experiment: Experiment, networks: Networks, *, conclude: bool) -> Measured | None:
+    """An experiment's figures, those that conclude it if asked; None if it has none of these."""
+    found = None
+    if experiment.evaluate is not None:
+        found = experiment.evaluate(networks)
+    if conclude and experiment.conclude is not None:
+        found = (found or Measured({})) | experiment.conclude(networks)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

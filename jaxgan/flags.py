@@ -1,5 +1,5 @@
 """The flags of the engine. Experiments change their defaults; only main.py, experiments and their
-`gan_flags.py` and `gan_experiments.py` read them."""
+`gan_*.py` read them."""
 
 from absl import flags
 

@@ -11,13 +11,12 @@ import jax
 import numpy as np
 from absl import flags
 
-from jaxgan.data.labelled import Labelled, class_list, gather, open_labelled
-from jaxgan.data.sources import open_source
-from jaxgan.data.squares import Channels, squares
+from jaxgan import gan_figures, gan_flags
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
-from jaxgan.gan_flags import game
+from jaxgan.gan_data import Pictures
 from jaxgan.media import Scatter
+from jaxgan.metrics.stamp import Measured, Stamp
 from jaxgan.systems.sampling import draw_samples, sample_file, sample_grid
 
 FLAGS = flags.FLAGS
@@ -26,100 +25,86 @@ FLAGS = flags.FLAGS
 flags.disclaim_key_flags()
 
 # Sizes for a test of an experiment that draws pictures.
-TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small"}
+TINY = {"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small", "eval_samples": 12}
 
 # How many points `plane` judges, and how many it shows: so few that all series can be seen.
 POINTS, SHOWN = 2500, 500
 
 
-def define_classes(default: int) -> None:
-    """Defines the flag of conditional experiments, whose networks must know how many classes."""
-    flags.DEFINE_integer("class_count", default, "Classes that the networks know.", lower_bound=1)
-
-
-def labelled(side: int, channels: Channels, *, sample: str, class_count: int = 0) -> Labelled:
-    """What `--data` names, as squares in memory, of the classes that `--classes` names.
+def define(*, class_count: int = 0, eval_samples: int = 2000, **defaults: Any) -> None:
+    """Defines the flags of an experiment that draws pictures.
 
     Args:
-      side: of the squares, in pixels.
-      channels: 1 for grey, 3 for colour.
-      sample: what `--data=sample` is, one of `data.sample.EMBEDDED`.
-      class_count: how many classes there must be; 0 where labels are of no use.
-
-    Raises:
-      UserError: no such data, no labels, or another number of classes.
+      class_count: how many classes the networks know, where they are told one.
+      eval_samples: how many samples figures are measured on.
+      defaults: as `gan_flags.define` takes them.
     """
-    found = open_labelled(
-        FLAGS.data,
-        side,
-        channels=channels,
-        sample=sample,
-        data_dir=FLAGS.data_dir,
-        skip_broken=FLAGS.skip_broken,
-        classes=class_list(FLAGS.classes),
-        require_labels=class_count > 0,
-    )
-    if class_count and len(found.classes) != class_count:
-        raise UserError(
-            f"--data={FLAGS.data} has {len(found.classes)} classes ({', '.join(found.classes)}), "
-            f"and the networks know {class_count}: choose with --classes, or give "
-            f"--class_count={len(found.classes)}"
+    gan_flags.define(**defaults)
+    if class_count:
+        flags.DEFINE_integer(
+            "class_count", class_count, "Classes that the networks know.", lower_bound=1
         )
-    return found
-
-
-def labelled_squares(
-    side: int,
-    channels: Channels = 1,
-    *,
-    sample: str = "digits",
-    class_count: int = 0,
-    mirror: bool = False,
-) -> Data:
-    """`labelled` as an experiment's data; `mirror` turns half of the pictures left to right."""
-    found = labelled(side, channels, sample=sample, class_count=class_count)
-    return Data(gather(found, mirror=mirror), len(found), found.description)
-
-
-def colour_squares(side: int, *, sample: str) -> Data:
-    """What `--data` names, as colour squares, half of them turned left to right.
-
-    They are decoded when asked for, so that a large set begins at once; the sample lies in memory.
-    """
-    if FLAGS.data == "sample":
-        return labelled_squares(side, 3, sample=sample, mirror=True)
-    source = open_source(FLAGS.data, data_dir=FLAGS.data_dir, skip_broken=FLAGS.skip_broken)
-    return Data(squares(source, side), len(source), source.description)
+    flags.DEFINE_integer(
+        "eval_samples", eval_samples, "Samples to measure figures on; 0: none.", lower_bound=0
+    )
+    flags.DEFINE_string(
+        "feature_weights",
+        None,
+        "Inception-v3 weights (.pth, .npz) to measure figures with, as published ones are; without "
+        "them, with a small classifier that is trained on the data.",
+    )
+    flags.DEFINE_string("feature_weights_sha256", None, "The hash that they must have.")
 
 
 def pictures(
     generator: nn.Module,
     critic: nn.Module,
     sample_shape: tuple[int, int, int],
-    data: Callable[[], Data],
+    source: Pictures,
     *,
     class_count: int = 0,
     columns: int = 8,
     magnify: int = 1,
+    evaluate: Callable[[Networks], Measured] | None = None,
+    conclude: Callable[[Networks], Measured] | None = None,
+    best: str = "fid",
+    best_mode: Literal["max", "min"] = "min",
 ) -> Experiment:
     """An experiment that draws pictures.
 
     Args:
       generator, critic, sample_shape: as in `gan_flags.game`.
-      data: as in `Experiment`.
+      source: what it trains on and is measured against.
       class_count: how many classes the networks know, if they are told one.
       columns: of the grids.
       magnify: enlarges the preview's pictures by this whole factor.
+      evaluate: as in `Experiment`; FID and its kin (`gan_figures.figures`) where None. With
+        --eval_samples=0 nothing is measured.
+      conclude, best, best_mode: as in `Experiment`.
     """
-    system, phases = game(generator, critic, sample_shape, classes=class_count)
+    system, phases = gan_flags.game(generator, critic, sample_shape, classes=class_count)
+    measures = FLAGS.eval_samples > 0
+    figures_of = (evaluate or gan_figures.figures(source, class_count)) if measures else None
+
+    def data() -> Data:
+        found = source.data()
+        if measures:
+            # Here, where nothing has been written yet.
+            gan_figures.check(found.size)
+        return found
+
     return Experiment(
         system=system,
         phases=phases,
         data=data,
+        evaluate=figures_of,
+        conclude=conclude if measures else None,
         preview=sample_grid(
             FLAGS.latent_size, columns=columns, magnify=magnify, classes=class_count
         ),
         sample=sample_file(FLAGS.latent_size, columns=columns, classes=class_count),
+        best=best if measures else None,
+        best_mode=best_mode,
     )
 
 
@@ -129,6 +114,7 @@ def plane(
     points: np.ndarray,
     about: str,
     figures: Callable[[np.ndarray], Mapping[str, float]],
+    metrics: Mapping[str, str],
     *,
     limit: float,
     best: str,
@@ -142,6 +128,7 @@ def plane(
       points: float32 [n, 2], to train on.
       about: what they are, for the report.
       figures: of `POINTS` generated points, float32 [POINTS, 2]; always of the same latents.
+      metrics: what each of them is, in words.
       limit: of the plot, on either side of 0.
       best, best_mode: as in `Experiment`.
 
@@ -150,14 +137,19 @@ def plane(
     """
     if FLAGS.data != "sample" or FLAGS.held_out:
         raise UserError("this experiment draws its own points; leave --data and --held_out alone")
-    system, phases = game(generator, critic, (2,), b2=b2)
+    system, phases = gan_flags.game(generator, critic, (2,), b2=b2)
+
+    description: dict[str, Any] = {"kind": "drawn", "where": about, "count": len(points)}
+
+    def evaluate(networks: Networks) -> Measured:
+        found = dict(figures(fake(networks)))
+        return Measured(found, {n: Stamp(m, 0, POINTS, description) for n, m in metrics.items()})
 
     def fake(networks: Networks) -> np.ndarray:
         key, size = jax.random.key(FLAGS.seed), FLAGS.latent_size
         return np.asarray(draw_samples(networks, key, count=POINTS, latent_size=size))
 
     def data() -> Data:
-        description: dict[str, Any] = {"kind": "drawn", "where": about, "count": len(points)}
         return Data(lambda indices, seeds: {"real": points[indices]}, len(points), description)
 
     def preview(networks: Networks) -> dict[str, Scatter]:
@@ -168,7 +160,7 @@ def plane(
         system=system,
         phases=phases,
         data=data,
-        evaluate=lambda networks: dict(figures(fake(networks))),
+        evaluate=evaluate,
         preview=preview,
         best=best,
         best_mode=best_mode,

@@ -8,12 +8,15 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any
 
 import jaxgan
 from jaxgan import health
 from jaxgan.console import human_count
 from jaxgan.errors import UserError
+from jaxgan.metrics.stamp import Stamp
+from jaxgan.metrics.stamp import in_words as stamps_in_words
 from jaxgan.report_charts import draw, evaluation_charts, training_charts
 from jaxgan.report_figures import (
     Figure,
@@ -25,7 +28,7 @@ from jaxgan.report_figures import (
     training_seconds,
 )
 from jaxgan.report_samples import samples_section
-from jaxgan.run_directory import read_config
+from jaxgan.run_directory import read_config, read_stamps
 
 Metrics = Mapping[str, Series]
 
@@ -44,7 +47,8 @@ def write_report(run_dir: Path) -> Path:
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"{run_dir} holds no config.json; give the directory of a run")
-    page = render(config, read_metrics(run_dir / "metrics.jsonl"), run_dir / "samples")
+    metrics = read_metrics(run_dir / "metrics.jsonl")
+    page = render(config, metrics, run_dir / "samples", read_stamps(run_dir))
     path = run_dir / "report.html"
     partial = run_dir / ".report.html.partial"
     try:
@@ -63,7 +67,12 @@ def together(phases: Iterable[Mapping]) -> list[dict]:
     return [{"name": " + ".join(group), "start": start} for start, group in sorted(names.items())]
 
 
-def render(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
+def render(
+    config: Mapping[str, Any],
+    metrics: Metrics,
+    samples: Path,
+    stamps: Mapping[str, Stamp] = MappingProxyType({}),
+) -> str:
     """The page's HTML."""
     name = str(config.get("experiment", "run"))
     scale = config.get("scale")
@@ -77,7 +86,7 @@ def render(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
         facts=facts(config, metrics),
         health=health_notes(metrics),
         notes=bullets(config.get("figures") or []),
-        sections=sections(config, metrics, samples),
+        sections=sections(config, metrics, samples, stamps),
         version=jaxgan.__version__,
     )
 
@@ -118,6 +127,9 @@ def card(figure: Figure, metrics: Metrics) -> str:
         lines.append(f"best so far, step {now[0]}" if len(series.steps) > 1 else f"step {now[0]}")
     else:
         lines.append(f"best {number(top[1])} at step {top[0]}")
+    spread = last(metrics[figure.spread]) if figure.spread else None
+    if spread is not None:
+        unit = f" ± {number(spread[1], like=now[1])}{unit}"
     small = f"<small>{escape(unit.strip())}</small>" if unit else ""
     paragraphs = "".join(f"<p>{line}</p>" for line in lines)
     return (
@@ -199,7 +211,9 @@ def health_notes(metrics: Metrics) -> str:
     return f'<ul class="notes warnings">{items}</ul>' if items else ""
 
 
-def sections(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
+def sections(
+    config: Mapping[str, Any], metrics: Metrics, samples: Path, stamps: Mapping[str, Stamp]
+) -> str:
     """All that stands below the headline."""
     phases = together(p for p in config.get("phases") or [] if {"name", "start"} <= set(p))
     end = max((series.steps[-1] for series in metrics.values()), default=0)
@@ -214,6 +228,8 @@ def sections(config: Mapping[str, Any], metrics: Metrics, samples: Path) -> str:
             # Three to a row would leave the last of four, or of two, beside an empty place.
             layout = "charts pairs" if len(charts) in (1, 2, 4) else "charts"
             parts.append((title, f'<div class="{layout}">{drawn}</div>'))
+        if title == "Evaluation" and stamps:
+            parts.append(("What the figures were measured with", bullets(stamps_in_words(stamps))))
     if not metrics:
         parts.append(("Curves", "<p>No step has been logged yet.</p>"))
     command = config.get("command") or []

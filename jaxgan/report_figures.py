@@ -12,6 +12,7 @@ ACRONYMS = (
     "ssim",
     "fid",
     "kid",
+    "kl",
     "lpips",
     "rgb",
     "ema",
@@ -29,6 +30,7 @@ LOWER = frozenset(
     [
         "fid",
         "kid",
+        "kl",
         "lpips",
         "loss",
         "error",
@@ -56,13 +58,17 @@ class Series:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of evaluation: its `name` in metrics.jsonl, and those of its `baselines` by word."""
+    """A figure of evaluation: its `name` in metrics.jsonl, and those that go with it.
+
+    These are its `baselines`, by word, and its `spread`, '' if it has none.
+    """
 
     name: str
     label: str
     unit: str
     higher_is_better: bool
     baselines: Mapping[str, str]
+    spread: str = ""
 
 
 def read_metrics(path: Path) -> dict[str, Series]:
@@ -84,7 +90,8 @@ def read_metrics(path: Path) -> dict[str, Series]:
 def figures(metrics: Mapping[str, Series]) -> list[Figure]:
     """The figures of evaluation.
 
-    X_bicubic is a baseline of X; X_gain, the difference of the two, is left out.
+    X_bicubic is a baseline of X; X_gain, the difference of the two, is left out. X_spread is its
+    standard deviation.
     """
     names = [name for name in metrics if name.startswith("eval/")]
     parents = {}
@@ -100,6 +107,7 @@ def figures(metrics: Mapping[str, Series]) -> list[Figure]:
         tokens = word.lower().split("_")
         children = {n[len(name) + 1 :]: n for n, parent in parents.items() if parent == name}
         children.pop("gain", None)
+        spread = children.pop("spread", "")
         found.append(
             Figure(
                 name,
@@ -107,6 +115,7 @@ def figures(metrics: Mapping[str, Series]) -> list[Figure]:
                 next((UNITS[t] for t in tokens if t in UNITS), ""),
                 not any(t in LOWER for t in tokens),
                 {child.replace("_", " "): n for child, n in children.items()},
+                spread,
             )
         )
     return found

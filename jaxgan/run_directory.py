@@ -9,9 +9,11 @@ from typing import Any
 
 from jaxgan.errors import UserError
 from jaxgan.flags import FIXED
+from jaxgan.metrics.stamp import Stamp
 
 CONFIG = "config.json"
 EXPERIMENT = "experiment.py"
+STAMPS = "stamps.json"
 LOCK = ".lock"
 # What a run that was killed while it began may have left.
 BEGINNINGS = {LOCK, EXPERIMENT, f"{CONFIG}.new", f"{EXPERIMENT}.new", "checkpoints"}
@@ -109,12 +111,42 @@ def record_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) 
     try:
         source = experiment_file.read_bytes()
         for name, content in ((EXPERIMENT, source), (CONFIG, text.encode())):
-            # In one piece: a reader sees the old file or the new one.
-            temporary = run_dir / f"{name}.new"
-            temporary.write_bytes(content)
-            temporary.replace(run_dir / name)
+            replace_file(run_dir / name, content)
     except OSError as error:
         raise unwritable(run_dir, error) from None
+
+
+def record_stamps(run_dir: Path, stamps: Mapping[str, Stamp]) -> None:
+    """Writes what the figures of the last evaluation were measured with; nothing if no stamps.
+
+    Raises:
+      UserError: the directory cannot be written.
+    """
+    if not stamps:
+        return
+    text = json.dumps({name: stamp.as_dict() for name, stamp in stamps.items()}, indent=2) + "\n"
+    try:
+        replace_file(run_dir / STAMPS, text.encode())
+    except OSError as error:
+        raise unwritable(run_dir, error) from None
+
+
+def read_stamps(run_dir: Path) -> dict[str, Stamp]:
+    """What the figures of a run's last evaluation were measured with; {} if nothing is known."""
+    path = run_dir / STAMPS
+    try:
+        return {name: Stamp(**about) for name, about in json.loads(path.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}); remove it") from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file in one piece: a reader sees the old one or the new one."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 def unwritable(run_dir: Path, error: OSError) -> UserError:

@@ -12,13 +12,14 @@ import jax
 import numpy as np
 
 import jaxgan
-from jaxgan import parallel, processes, report
+from jaxgan import parallel, processes, report, run_directory
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, describe, new_state
+from jaxgan.console import figures_table
 from jaxgan.data.pipeline import Stack, make_batches
 from jaxgan.dispatch import groups
 from jaxgan.errors import UserError
-from jaxgan.experiment import Data, Experiment
+from jaxgan.experiment import Data, Experiment, measured
 from jaxgan.game import distinct_steps, rounds, validate
 from jaxgan.state import TrainState, trained_networks
 from jaxgan.step import Rules
@@ -212,7 +213,9 @@ def train(
             figures = None
             if (step % settings.eval_every == 0 or ended) and not resumed_here:
                 with telemetry.paused():
-                    figures = measure(experiment, state, settings.run_dir, step, telemetry)
+                    figures = measure(
+                        experiment, state, settings.run_dir, step, telemetry, conclude=ended
+                    )
             save = step % settings.checkpoint_every == 0 or figures is not None or ended or stop
             if save and step > 0 and not resumed_here:
                 telemetry.flush()
@@ -251,15 +254,25 @@ def train(
 
 
 def measure(
-    experiment: Experiment, state: TrainState, run_dir: Path, step: int, telemetry: Telemetry
+    experiment: Experiment,
+    state: TrainState,
+    run_dir: Path,
+    step: int,
+    telemetry: Telemetry,
+    *,
+    conclude: bool,
 ) -> dict[str, float] | None:
     """Evaluates and shows the state as it is; returns the figures, if the experiment has any."""
     networks = processes.local(trained_networks(experiment.system.players, state.players))
-    figures = None
-    if experiment.evaluate is not None:
-        figures = {f"eval/{name}": value for name, value in experiment.evaluate(networks).items()}
+    found, figures = measured(experiment, networks, conclude=conclude), None
+    if found is not None:
+        figures = {f"eval/{name}": value for name, value in found.figures.items()}
         telemetry.evaluation(step, figures)
+        if conclude:
+            telemetry.say(figures_table(found.figures))
     if processes.is_first():
+        if found is not None:
+            run_directory.record_stamps(run_dir, found.stamps)
         exhibits = experiment.preview(networks) if experiment.preview is not None else {}
         for name, exhibit in exhibits.items():
             path = exhibit.save(run_dir / "samples" / f"{name}_{step:08d}")

@@ -11,9 +11,10 @@ import jax
 from jaxgan import processes
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.compiling import abstract_state
-from jaxgan.console import table
+from jaxgan.console import figures_table
 from jaxgan.errors import UserError
-from jaxgan.experiment import Experiment, Networks, SampleRequest
+from jaxgan.experiment import Experiment, Networks, SampleRequest, measured
+from jaxgan.metrics.stamp import in_words
 from jaxgan.run_directory import unwritable
 from jaxgan.state import Player, trained_networks
 from jaxgan.train import open_checkpoints
@@ -83,13 +84,16 @@ def evaluate(
       measured_on: what says which data the figures are of; goes into the row.
 
     Returns:
-      A table of the figures.
+      A table of the figures, and their stamps.
     """
-    if experiment.evaluate is None:
+    found = measured(experiment, networks, conclude=True)
+    if found is None:
         raise UserError("this experiment has no figures to measure; use --mode=sample")
-    figures = experiment.evaluate(networks)
+    figures = found.figures
     row: dict[str, Any] = {"step": step, **measured_on}
     row |= {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    if found.stamps:
+        row["stamps"] = {name: stamp.as_dict() for name, stamp in found.stamps.items()}
 
     def note() -> None:
         try:
@@ -99,7 +103,7 @@ def evaluate(
             raise unwritable(run_dir, error) from None
 
     processes.first_does(note)
-    return table(("figure", "value"), [(name, f"{value:.4f}") for name, value in figures.items()])
+    return "\n".join([figures_table(figures), *in_words(found.stamps)])
 
 
 def sample(experiment: Experiment, networks: Networks, request: SampleRequest) -> Path:

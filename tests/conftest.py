@@ -31,6 +31,14 @@ def parsed_flags():
         flags.FLAGS.mark_as_parsed()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_data_directory(tmp_path_factory):
+    """Nothing that tests keep with the data goes where a person's data is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tensorflow_datasets")))
+        yield
+
+
 @pytest.fixture
 def command(monkeypatch, capfd):
     """Runs `python -m jaxgan.main` with some arguments, in this process.

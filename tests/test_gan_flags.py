@@ -79,7 +79,8 @@ def test_conditional_experiments_say_what_is_wrong_with_their_labels(command, ti
     pictures = np.zeros((6, 28, 28), np.uint8)
     np.savez(tmp_path / "bare.npz", x=pictures)
     np.savez(tmp_path / "two.npz", x=pictures, y=np.arange(6) % 2)
-    run = ["--experiment=cgan_mnist", f"--run_dir={tmp_path}/run", *tiny_flags("cgan_mnist")]
+    tiny = tiny_flags("cgan_mnist", eval_samples=0)
+    run = ["--experiment=cgan_mnist", f"--run_dir={tmp_path}/run", *tiny]
     code, _, error = command(*run, f"--data={tmp_path}/bare.npz")
     assert code == 2 and "label" in error and error.count("\n") == 1
     code, _, error = command(*run, f"--data={tmp_path}/two.npz")
@@ -134,3 +135,36 @@ def test_a_run_remembers_the_flags_that_were_defined_for_it(command, tiny_flags,
     assert code == 0 and output.stat().st_size > 1000, out
     code, out, _ = command("--experiment=vanilla_mnist", "--help")
     assert code == 0 and out.index("--latent_size=100") < out.index("Flags of every experiment")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--eval_samples=5"], "at least 10 fake samples and was given 5"),
+        (["--data={}/six.npz"], "--eval_samples=0"),
+        (["--feature_weights={}/none.pth"], "none.pth"),
+        (["--feature_weights={0}/six.npz", "--feature_weights_sha256=12345678"], "SHA-256"),
+    ],
+)
+def test_figures_that_cannot_be_measured_are_said_before_step_1(
+    command, tiny_flags, tmp_path, flags, said
+):
+    np.savez(tmp_path / "six.npz", x=np.zeros((6, 28, 28), np.uint8))
+    run = ["--experiment=dcgan_mnist", f"--run_dir={tmp_path}/run", *tiny_flags("dcgan_mnist")]
+    code, _, error = command(*run, *(flag.format(tmp_path) for flag in flags))
+    assert code == 2 and said in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_held_out_pictures_are_what_figures_are_measured_against(command, tiny_flags, tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("train", "other"):
+        np.savez(tmp_path / f"{name}.npz", x=random.integers(0, 256, (40, 28, 28), np.uint8))
+    run = ["--experiment=dcgan_mnist", f"--run_dir={tmp_path}/run"]
+    tiny = tiny_flags("dcgan_mnist", data=f"npz:{tmp_path}/train.npz")
+    code, out, _ = command(*run, *tiny, f"--held_out=npz:{tmp_path}/other.npz")
+    assert code == 0, out
+    stamps = json.loads((tmp_path / "run" / "stamps.json").read_text())
+    assert stamps["fid"]["data"]["where"].endswith("other.npz")
+    assert stamps["fid"]["real"] == 40 and stamps["fid"]["fake"] == 12
+    assert str(tmp_path / "other.npz") in (tmp_path / "run" / "report.html").read_text()

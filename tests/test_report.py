@@ -14,6 +14,7 @@ from PIL import Image
 
 from jaxgan.errors import UserError
 from jaxgan.media import Grid
+from jaxgan.metrics.stamp import Stamp
 from jaxgan.report import flat, grouped, in_words, number, together, write_report
 from jaxgan.report_charts import (
     LETTER,
@@ -29,6 +30,7 @@ from jaxgan.report_charts import (
 )
 from jaxgan.report_figures import Series, best, describe, figures, last, read_metrics
 from jaxgan.report_samples import SHOWN, find_samples, thin_samples
+from jaxgan.run_directory import record_stamps
 
 CONFIG = {
     "experiment": "srgan_div2k",
@@ -211,6 +213,24 @@ def test_lower_is_better_for_distances(tmp_path):
     text = " ".join(read(make_run(tmp_path / "run", rows)).text.split())
     assert "FID 40.50 start 20.25, +20.25 best 30.50 at step 10" in text
     assert 'class="worse"' in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_figure_stands_with_its_spread_and_its_stamp(tmp_path):
+    rows = [
+        {"step": step, "eval/kid": 0.5 / step, "eval/kid_spread": 0.02, "eval/fid": 3.0}
+        for step in (1, 2)
+    ]
+    folder = make_run(tmp_path / "run", rows)
+    stamp = Stamp("KID <cubic>", 100, 50, {"kind": "npz", "where": "a.npz"}, "own", "ab" * 32, "no")
+    record_stamps(folder, {"kid": stamp})
+    page = read(folder)
+    assert re.search(r"KID\s+0.250\s+± 0.020", page.text)
+    assert f"kid: {stamp}" in page.text
+    # The spread is no figure of its own, and no baseline.
+    assert page.text.count("spread") == 0
+    (folder / "stamps.json").write_text("[")
+    with pytest.raises(UserError, match="cannot be read"):
+        write_report(folder)
 
 
 def test_sounds_and_films_are_embedded(tmp_path):

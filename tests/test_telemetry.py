@@ -13,7 +13,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from jaxgan import console, telemetry
-from jaxgan.console import duration, human_bytes, human_count, table
+from jaxgan.console import duration, figures_table, human_bytes, human_count, table
 from jaxgan.errors import UserError
 from jaxgan.media import Grid
 from jaxgan.metrics_log import MetricsFile
@@ -316,6 +316,16 @@ def test_table_aligns_words_left_and_numbers_right():
     assert text == (
         "player     parameters\n---------  ----------\ngenerator      1.55 M\ncritic          734 k"
     )
+
+
+def test_figures_stand_beside_their_spread():
+    text = figures_table({"kid": 0.5, "kid_spread": 0.01, "fid": 12.0, "odd_spread": 2.0})
+    assert [line.split() for line in text.splitlines()[2:]] == [
+        ["kid", "0.5000", "±", "0.0100"],
+        ["fid", "12.0000"],
+        ["odd_spread", "2.0000"],
+    ]
+    assert "spread" not in figures_table({"fid": 12.0})
 
 
 @pytest.mark.parametrize(

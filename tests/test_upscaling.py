@@ -78,7 +78,7 @@ def test_figures_stand_beside_those_of_bicubic(photos):
             high = np.asarray(image.convert("RGB"))
         pairs.append((path.stem, imresize(high, scale=0.25), high))
     evaluate = upscaling.figures(lambda: pairs, border=4)
-    found = evaluate({"generator": network(bicubic_skip=True)})
+    found = evaluate({"generator": network(bicubic_skip=True)}).figures
     expected = np.mean(
         [
             psnr(high, imresize(low, size=high.shape[:2]), channel="y", border=4)

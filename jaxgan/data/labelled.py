@@ -148,7 +148,7 @@ def _open(
         drawn = sample.embedded(sample_name, side)
         about = {"kind": "sample", "where": drawn.where}
         return _from_arrays((drawn.train, drawn.held_out), drawn.classes, about, side, channels)
-    if (named := _array_file(data)) is not None:
+    if (named := array_file(data)) is not None:
         kind, path = named
         parts = _READERS[kind](path)
         values, classes = number_classes([part.values if part else None for part in parts])
@@ -173,7 +173,7 @@ def _open(
     return _from_files(source, side, channels, skip_broken, both)
 
 
-def _array_file(data: str) -> tuple[str, Path] | None:
+def array_file(data: str) -> tuple[str, Path] | None:
     """The kind and the path of a file of arrays, if that is what `data` means."""
     prefix, colon, rest = data.partition(":")
     if colon and prefix in _READERS:

@@ -13,7 +13,7 @@ from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.neighbours import density_coverage, precision_recall
-from jaxgan.metrics.stamp import Stamp, enough
+from jaxgan.metrics.stamp import Measured, Stamp, enough
 
 # `draw(count, seed)` gives uint8 `[count, height, width, channels]`, always the same for a seed.
 Draw = Callable[[int, int], np.ndarray]
@@ -21,6 +21,8 @@ Draw = Callable[[int, int], np.ndarray]
 SPLITS = 10
 NEAREST_PRECISION = 3
 NEAREST_DENSITY = 5
+# Samples that all figures need.
+LEAST = max(NEAREST_DENSITY + 1, SPLITS)
 
 
 class Reference(NamedTuple):
@@ -35,13 +37,6 @@ class Reference(NamedTuple):
     features: Features
     pictures: np.ndarray
     data: Mapping[str, Any]
-
-
-class Measured(NamedTuple):
-    """Figures by name, and the stamp of each."""
-
-    figures: dict[str, float]
-    stamps: dict[str, Stamp]
 
 
 class _Real(NamedTuple):
@@ -101,9 +96,9 @@ class PictureFigures:
         Raises:
           UserError: for fewer real pictures or fakes than a metric needs.
         """
-        least = max(NEAREST_DENSITY + 1, SPLITS)
-        enough("measuring pictures", least, fake=self.count, real=len(self.reference.pictures))
-        fakes = [self._fake(draw, seed) for seed in range(-(-self.count // self.draw_size))]
+        enough("measuring pictures", LEAST, fake=self.count, real=len(self.reference.pictures))
+        size = min(self.draw_size, self.count)
+        fakes = [self._fake(draw, seed, size) for seed in range(-(-self.count // size))]
         features = np.concatenate([one for one, _ in fakes])
         real, real_moments = self._real
         moments = Moments.of(features)
@@ -125,7 +120,6 @@ class PictureFigures:
         stamps = {
             "fid": self._stamp(fid, len(real), self._bias(len(real))),
             "kid": self._stamp(cubic, len(equal)),
-            "kid_spread": self._stamp(cubic, len(equal)),
             **{name: self._stamp(f"{name} {around}", len(equal)) for name in shares._fields},
         }
         around = f"(balls of {NEAREST_DENSITY} neighbours)"
@@ -133,32 +127,21 @@ class PictureFigures:
         if self.reference.features.scored:
             score = inception_score(np.concatenate([two for _, two in fakes]), splits=SPLITS)
             metric = f"Inception Score ({SPLITS} splits; mean and spread)"
-            for name, value in zip(("", "_spread"), score, strict=True):
-                figures[f"inception_score{name}"] = value
-                stamps[f"inception_score{name}"] = self._stamp(metric, 0)
+            figures |= {"inception_score": score.value, "inception_score_spread": score.spread}
+            stamps["inception_score"] = self._stamp(metric, 0)
         return Measured(figures, stamps)
 
-    def _fake(self, draw: Draw, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def _fake(self, draw: Draw, seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Features and probabilities of the fakes of one seed; the last seed's may be fewer."""
-        wanted = min(self.draw_size, self.count - seed * self.draw_size)
-        features, probabilities = self.reference.features(draw(self.draw_size, seed))
+        wanted = min(size, self.count - seed * size)
+        features, probabilities = self.reference.features(draw(size, seed))
         if probabilities is None:
             probabilities = np.zeros((len(features), 0), np.float32)
         return features[:wanted], probabilities[:wanted]
 
     def _stamp(self, metric: str, real: int, warning: str = "") -> Stamp:
         network, _, data = self.reference
-        warnings = [text for text in (network.warning, warning) if text]
-        return Stamp(
-            metric=metric,
-            features=network.name,
-            sha256=network.sha256,
-            resize=network.resize,
-            real=real,
-            fake=self.count,
-            data=data,
-            warning="; ".join(warnings),
-        )
+        return network.stamp(metric, real, self.count, data, warning)
 
     def _bias(self, real: int) -> str:
         """The Frechet distance's, which falls with the number of samples."""

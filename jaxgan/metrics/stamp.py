@@ -13,21 +13,21 @@ class Stamp:
 
     Attributes:
       metric: its name, with what it depends on: 'KID (cubic kernel, 100 subsets of 1000)'.
-      features: the feature network in words.
-      sha256: of the network's weights, in hexadecimal.
-      resize: how pictures were brought to the network's size, and its range of values.
       real, fake: how many samples of each; 0 where the metric looks at none.
       data: the real pictures, as a data set describes itself.
+      features: the feature network in words; '' where the metric needs none.
+      sha256: of the network's weights, in hexadecimal.
+      resize: how pictures were brought to the network's size, and its range of values.
       warning: what speaks against comparing the figure with others; '' if nothing does.
     """
 
     metric: str
-    features: str
-    sha256: str
-    resize: str
     real: int
     fake: int
     data: Mapping[str, Any]
+    features: str = ""
+    sha256: str = ""
+    resize: str = ""
     warning: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -38,14 +38,39 @@ class Stamp:
         """One line."""
         source = " ".join(str(self.data[key]) for key in ("kind", "where") if self.data.get(key))
         compared = f"{self.fake} fake" + (f" against {self.real} real" if self.real else "")
+        features = f"features: {self.features}, sha256 {self.sha256[:12]}" if self.features else ""
         parts = [
             self.metric,
-            f"features: {self.features}, sha256 {self.sha256[:12]}",
-            f"resize: {self.resize}",
+            features,
+            f"resize: {self.resize}" if self.resize else "",
             f"samples: {compared}",
             f"data: {source or 'not described'}",
+            f"warning: {self.warning}" if self.warning else "",
         ]
-        return "; ".join(parts + [f"warning: {self.warning}"] * bool(self.warning))
+        return "; ".join(part for part in parts if part)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Figures by name, and the stamps of those that have one.
+
+    NAME_spread is the standard deviation of the figure NAME, whose stamp it shares.
+    """
+
+    figures: Mapping[str, float]
+    stamps: Mapping[str, Stamp] = dataclasses.field(default_factory=dict)
+
+    def __or__(self, other: "Measured") -> "Measured":
+        """The figures of both."""
+        return Measured({**self.figures, **other.figures}, {**self.stamps, **other.stamps})
+
+
+def in_words(stamps: Mapping[str, Stamp]) -> list[str]:
+    """A line for each stamp, with the names of the figures that it belongs to."""
+    names: dict[str, list[str]] = {}
+    for name, stamp in stamps.items():
+        names.setdefault(str(stamp), []).append(name)
+    return [f"{', '.join(group)}: {line}" for line, group in names.items()]
 
 
 def enough(metric: str, least: int, **samples: int) -> None:

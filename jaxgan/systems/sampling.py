@@ -11,7 +11,8 @@ from jax import Array
 
 from jaxgan.errors import UserError
 from jaxgan.experiment import Networks, SampleRequest
-from jaxgan.media import Grid
+from jaxgan.media import Grid, to_uint8
+from jaxgan.metrics.pictures import Draw
 
 # More classes than this make a preview that nobody takes in.
 PREVIEWED_CLASSES = 16
@@ -24,6 +25,26 @@ def draw_samples(
     """`count` samples of a trained generator, `[count, ...]`; of classes `label [count]` int32."""
     latent = jax.random.normal(key, (count, latent_size))
     return networks["generator"](latent, *([] if label is None else [label]))
+
+
+def drawing(
+    networks: Networks, latent_size: int, label: Callable[[int, int], np.ndarray] | None = None
+) -> Draw:
+    """What draws pictures of a trained generator to be measured.
+
+    Args:
+      networks: as `evaluate` gets them.
+      latent_size: dimensions of the latent.
+      label: `(count, seed)` to the classes int32 `[count]` to draw; None without classes.
+    """
+
+    def draw(count: int, seed: int) -> np.ndarray:
+        key = jax.random.fold_in(jax.random.key(0), seed)
+        chosen = None if label is None else jnp.asarray(label(count, seed))
+        drawn = draw_samples(networks, key, count=count, latent_size=latent_size, label=chosen)
+        return to_uint8(np.asarray(drawn))
+
+    return draw
 
 
 def class_grid(

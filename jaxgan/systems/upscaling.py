@@ -15,6 +15,7 @@ from jaxgan.experiment import Networks, SampleRequest
 from jaxgan.media import Grid, to_uint8
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.ssim import ssim
+from jaxgan.metrics.stamp import Measured
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network
 
@@ -70,9 +71,7 @@ def _windows(length: int, tile: int, reach: int) -> list[tuple[int, int, int]]:
     return [(min(max(first - reach, 0), length - window), first, last) for first, last in kept]
 
 
-def figures(
-    pairs: Callable[[], list[Pair]], *, border: int
-) -> Callable[[Networks], dict[str, float]]:
+def figures(pairs: Callable[[], list[Pair]], *, border: int) -> Callable[[Networks], Measured]:
     """Makes the `evaluate` of an experiment: mean PSNR and SSIM over held-out photographs.
 
     Args:
@@ -104,14 +103,14 @@ def figures(
     def bicubic() -> dict[str, float]:
         return measure([imresize(low, size=high.shape[:2]) for _, low, high in pairs()])
 
-    def evaluate(networks: Networks) -> dict[str, float]:
+    def evaluate(networks: Networks) -> Measured:
         figures = measure([upscale(networks["generator"], low) for _, low, _ in pairs()])
         both: dict[str, float] = {}
         for name, value in figures.items():
             both |= {name: value, f"{name}_bicubic": bicubic()[name]}
             if name.startswith("psnr"):
                 both[f"{name}_gain"] = value - bicubic()[name]
-        return both
+        return Measured(both)
 
     return evaluate
 

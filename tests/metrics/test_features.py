@@ -13,6 +13,7 @@ from jaxgan.data.sample import digits
 from jaxgan.errors import UserError
 from jaxgan.metrics import classifier, features
 from jaxgan.metrics.moments import Moments
+from jaxgan.metrics.own import _scaled, own_features
 from jaxgan.nets.inception import InceptionV3, load_inception
 from jaxgan.parallel import make_mesh
 
@@ -35,7 +36,7 @@ def bars(count=200, side=12, channels=1):
 
 @pytest.fixture(scope="module")
 def own(data_dir):
-    return features.own(*bars(), data_dir, steps=40)
+    return own_features(*bars(), data_dir, steps=40)
 
 
 def test_own_features_learn_and_are_kept(own, data_dir, monkeypatch):
@@ -55,7 +56,7 @@ def test_own_features_learn_and_are_kept(own, data_dir, monkeypatch):
         raise AssertionError("it is kept")
 
     monkeypatch.setattr(classifier, "train", never)
-    again = features.own(pictures, labels, data_dir, steps=40)
+    again = own_features(pictures, labels, data_dir, steps=40)
     assert (again.name, again.sha256) == (own.name, own.sha256)
     np.testing.assert_array_equal(again(pictures)[0], found)
     # Other labels, pictures or recipe are another network.
@@ -65,11 +66,11 @@ def test_own_features_learn_and_are_kept(own, data_dir, monkeypatch):
         (pictures, labels, 41),
     ]:
         with pytest.raises(AssertionError, match="kept"):
-            features.own(*other[:2], data_dir, steps=other[2])
+            own_features(*other[:2], data_dir, steps=other[2])
 
 
 def test_training_is_deterministic(own, tmp_path):
-    again = features.own(*bars(), tmp_path, steps=40)
+    again = own_features(*bars(), tmp_path, steps=40)
     assert again.sha256 == own.sha256
 
 
@@ -77,7 +78,7 @@ def test_the_stated_accuracy_is_of_pictures_that_were_not_learnt(tmp_path):
     # Labels without a rule can be learnt by heart and not foretold.
     pictures = np.random.default_rng(1).integers(0, 256, (400, 9, 9, 1), np.uint8)
     labels = np.arange(400) % 2
-    network = features.own(pictures, labels, tmp_path, steps=300)
+    network = own_features(pictures, labels, tmp_path, steps=300)
     stated = float(network.name.split("accuracy ")[1].split(" %")[0])
     seen = (network(pictures)[1].argmax(1) == labels).mean()
     assert stated < 62 and seen > 0.7
@@ -89,7 +90,7 @@ def test_without_labels_it_tells_quarter_turns_apart(data_dir, labels):
     random = np.random.default_rng(0)
     pictures = random.integers(0, 60, (200, 12, 12, 3), np.uint8)
     pictures[:, :3] = 250
-    network = features.own(pictures, labels, data_dir, steps=40)
+    network = own_features(pictures, labels, data_dir, steps=40)
     assert network.name.startswith("own classifier of quarter turns, held-out accuracy 100.0 %")
     found, probabilities = network(pictures)
     assert found.shape == (200, 64) and probabilities is None and not network.scored
@@ -105,22 +106,22 @@ def test_turned_pictures_are_pillows():
 
 
 def test_a_damaged_file_is_replaced(tmp_path, capsys):
-    first = features.own(*bars(40), tmp_path, steps=2)
+    first = own_features(*bars(40), tmp_path, steps=2)
     (path,) = (tmp_path / "jaxgan-features").iterdir()
     good = path.read_bytes()
     path.write_bytes(good[:100])
-    assert features.own(*bars(40), tmp_path, steps=2).sha256 == first.sha256
+    assert own_features(*bars(40), tmp_path, steps=2).sha256 == first.sha256
     assert "trained again" in capsys.readouterr().out
     assert path.read_bytes() == good
     np.savez(path, held_out_accuracy=np.float64(1.0), other=np.ones(3))
-    assert features.own(*bars(40), tmp_path, steps=2).sha256 == first.sha256
+    assert own_features(*bars(40), tmp_path, steps=2).sha256 == first.sha256
     assert "not what it should be" in capsys.readouterr().out
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_where_nothing_can_be_kept_it_goes_on(tmp_path, capsys):
     (tmp_path / "jaxgan-features").write_text("in the way")
-    network = features.own(*bars(40), tmp_path, steps=2)
+    network = own_features(*bars(40), tmp_path, steps=2)
     assert network(bars(3)[0])[0].shape == (3, 64)
     assert "cannot be kept" in capsys.readouterr().out
 
@@ -128,7 +129,7 @@ def test_where_nothing_can_be_kept_it_goes_on(tmp_path, capsys):
 def test_batches_and_devices_make_no_difference(data_dir):
     pictures, labels = bars()
     networks = [
-        features.own(pictures, labels, data_dir, steps=40, batch_size=size, mesh=make_mesh(devices))
+        own_features(pictures, labels, data_dir, steps=40, batch_size=size, mesh=make_mesh(devices))
         for size, devices in ((256, jax.devices()[:1]), (64, jax.devices()), (7, jax.devices()))
     ]
     one, *others = [network(pictures) for network in networks]
@@ -143,14 +144,14 @@ def test_batches_and_devices_make_no_difference(data_dir):
 
 def test_digits_in_a_few_steps(tmp_path):
     drawn = digits(14)
-    network = features.own(drawn.pictures, drawn.values, tmp_path, steps=80)
+    network = own_features(drawn.pictures, drawn.values, tmp_path, steps=80)
     assert float(network.name.split("accuracy ")[1].split(" %")[0]) > 85
 
 
 def test_scaling_leaves_the_classes_as_they_were():
     pictures, labels = bars(60)
     params = classifier.train(pictures, labels, 2, steps=3)
-    scaled = features._scaled(params, pictures, 2)
+    scaled = _scaled(params, pictures, 2)
     apply = classifier.compiled(2)
     before, logits = apply(params, pictures)
     after, same = apply(scaled, pictures)
@@ -163,12 +164,12 @@ def test_scaling_leaves_the_classes_as_they_were():
 def test_what_own_refuses(tmp_path):
     pictures, labels = bars(19)
     with pytest.raises(UserError, match="at least 20 real samples and was given 19"):
-        features.own(pictures, labels, tmp_path)
+        own_features(pictures, labels, tmp_path)
     pictures, labels = bars(20)
     with pytest.raises(ValueError, match="do not go with 20"):
-        features.own(pictures, labels[:-1], tmp_path)
+        own_features(pictures, labels[:-1], tmp_path)
     with pytest.raises(ValueError, match="uint8"):
-        features.own(pictures.astype(np.float32), labels, tmp_path)
+        own_features(pictures.astype(np.float32), labels, tmp_path)
 
 
 def test_what_features_refuse(own):
