@@ -10,8 +10,10 @@ import pytest
 from jaxgan import losses
 from jaxgan.game import Phase, Turn
 from jaxgan.ops.pool import empty_pool, exchange
+from jaxgan.ops.warp import random_warp
 from jaxgan.state import PlayerSpec, create_state, playing_networks
 from jaxgan.step import Rules, make_step
+from jaxgan.systems.faceswap import faceswap, swap
 from jaxgan.systems.inpaint import filled, inpaint
 from jaxgan.systems.paired import one_hot, paired
 from jaxgan.systems.unpaired import unpaired
@@ -280,3 +282,60 @@ def test_the_generator_never_sees_what_is_in_the_hole():
     other[:, 1:] = 255 - other[:, 1:]
     one, two = (turn_of(system, {"real": jnp.asarray(r)}).fake for r in (real, other))
     jax.tree.map(np.testing.assert_array_equal, one, two)
+
+
+class Coder(nn.Module):
+    """Half the colours, and back to a face and a mask."""
+
+    out: int
+
+    @nn.compact
+    def __call__(self, x, train):
+        x = nn.Dense(self.out)(x)
+        return jnp.concatenate([jnp.tanh(x[..., :3]), nn.sigmoid(x[..., 3:])], -1)
+
+
+def people(**options):
+    return faceswap(
+        spec(Pixelwise(2), 3), spec(Coder(4), 2), spec(Pixelwise(1), 3), losses.bce(), **options
+    )
+
+
+def test_each_decoder_learns_its_own_person_through_one_encoder():
+    system = people(face_weight=2.0, adversarial_weight=0.5, mask_weight=0.25, warp=0.2)
+    turn = turn_of(system, {"a": some(0), "b": some(1)})
+    expected = 0.0
+    for person in "ab":
+        warped, target = turn.batch[f"warped_{person}"], turn.batch[person]
+        assert np.abs(np.asarray(warped) - np.asarray(target)).max() > 0.01
+        made = turn.networks[f"decoder_{person}"](turn.networks["encoder"](warped))
+        face, mask = np.asarray(made[..., :3]), np.asarray(made[..., 3:])
+        whole = mask * face + (1 - mask) * np.asarray(warped)
+        expected += 2 * np.abs(face - target).mean() + 2 * np.abs(whole - target).mean()
+        critic = turn.networks[f"critic_{person}"]
+        expected += 0.5 * softplus(-critic(jnp.asarray(whole))).mean()
+        expected += 0.25 * (1 - mask).mean()
+    outcome = system.losses["makers"](turn)
+    assert float(outcome.loss) == pytest.approx(float(expected), rel=1e-5)
+    swapped = swap(turn.networks, turn.batch["a"], "b")
+    made = turn.networks["decoder_b"](turn.networks["encoder"](turn.batch["a"]))
+    face, mask = made[..., :3], made[..., 3:]
+    np.testing.assert_allclose(swapped, mask * face + (1 - mask) * turn.batch["a"], atol=1e-6)
+
+
+def test_warps_move_pixels_smoothly_and_not_at_all_without_strength():
+    rows = jnp.linspace(-1, 1, 24).reshape(1, -1, 1, 1)
+    pictures = jnp.broadcast_to(rows, (2, 24, 24, 3)).astype(jnp.float32)
+    still = random_warp(pictures, jax.random.key(0), 0.0)
+    np.testing.assert_allclose(still, pictures, atol=1e-6)
+    moved = np.asarray(random_warp(pictures, jax.random.key(0), 0.05))
+    assert np.abs(moved - np.asarray(pictures)).max() > 0.05
+    assert np.abs(moved[0] - moved[1]).max() > 0.05
+    # Neighbours stay neighbours: no jump is larger than a few rows' difference.
+    assert np.abs(np.diff(moved, axis=1)).max() < 0.5 and np.abs(np.diff(moved, axis=2)).max() < 0.5
+    # All channels are moved alike, and nothing is made up.
+    np.testing.assert_allclose(moved[..., 0], moved[..., 2], atol=1e-6)
+    assert moved.min() >= -1 - 1e-6 and moved.max() <= 1 + 1e-6
+    # Where a pixel comes from does not depend on its value.
+    expected = random_warp(pictures * 2, jax.random.key(0), 0.05)
+    np.testing.assert_allclose(expected, 2 * moved, atol=1e-5)
