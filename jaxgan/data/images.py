@@ -5,9 +5,10 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from jaxgan.errors import UserError
 
@@ -77,12 +78,13 @@ def image_size(path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[int, int]
         raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
 
 
-def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
+def write_image(path: str | os.PathLike[str], image: np.ndarray, *, xmp: str | None = None) -> Path:
     """Writes a picture in the format of the suffix; a file that was there is replaced in one go.
 
     Args:
       path: where to, with a suffix such as .png or .jpg.
       image: uint8 [height, width, 3] RGB or [height, width] grey.
+      xmp: a packet of metadata to go into a PNG, JPEG or WebP file.
 
     Returns:
       The path.
@@ -97,7 +99,13 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
     if image.dtype != np.uint8:
         raise ValueError(f"write_image takes uint8, got {image.dtype}")
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind, **({"quality": 95} if kind == "JPEG" else {}))
+    options: dict[str, Any] = {"quality": 95} if kind == "JPEG" else {}
+    if xmp is not None and kind == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp)
+    elif xmp is not None:
+        options["xmp"] = xmp.encode()
+    Image.fromarray(image).save(buffer, kind, **options)
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(buffer.getvalue())
