@@ -64,6 +64,21 @@ def read_image(path_or_bytes: str | os.PathLike[str] | bytes) -> np.ndarray:
         raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
 
 
+def read_hole(path_or_bytes: str | os.PathLike[str] | bytes) -> np.ndarray | None:
+    """Where a picture is transparent, bool [height, width]; None without transparency.
+
+    Raises as `read_image` does.
+    """
+    try:
+        with _open(path_or_bytes) as image:
+            upright = ImageOps.exif_transpose(image)
+            if not upright.has_transparency_data:
+                return None
+            return np.asarray(upright.convert("RGBA"))[..., 3] < 128
+    except _DECODE_ERRORS as error:
+        raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
+
+
 def image_size(path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[int, int]:
     """(height, width) of what `read_image` would give, from the header alone; raises as it does."""
     try:
