@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogFormatter
 
 from jaxgan.report_figures import Series, read_metrics
 from jaxgan.run_directory import read_config, read_stamps
@@ -47,6 +48,8 @@ def draw(output: Path, run_dirs: list[Path]) -> None:
     stamp = read_stamps(run_dirs[0])["fid"]
     axes.set(xlabel="step", ylabel=f"FID, {stamp.features.partition(',')[0]}", yscale="log")
     axes.set_title(f"{Path(stamp.data['where']).name}, {limit / 60:.1f} minutes each", fontsize=10)
+    for choose in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        choose(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(output, dpi=110)
