@@ -45,7 +45,10 @@ def draw(output: Path, run_dirs: list[Path]) -> None:
         axes.plot(steps[1:], values[1:], marker=mark, markersize=4, label=name)
         pace = 1000 * seconds.values[-1] / seconds.steps[-1]
         print(f"| `{name}` | {steps[-1]} | {pace:.0f} | {values[-1]:.2f} |")
-    stamp = read_stamps(run_dirs[0])["fid"]
+    stamps = [read_stamps(run_dir)["fid"] for run_dir in run_dirs]
+    if len({stamp.sha256 for stamp in stamps}) > 1:
+        sys.exit("these runs were measured with different feature networks and do not compare")
+    stamp = stamps[0]
     axes.set(xlabel="step", ylabel=f"FID, {stamp.features.partition(',')[0]}", yscale="log")
     axes.set_title(f"{Path(stamp.data['where']).name}, {limit / 60:.1f} minutes each", fontsize=10)
     for choose in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
