@@ -15,6 +15,7 @@ from absl import flags
 
 from jaxgan import gan_data, gan_experiments, gan_figures, gan_flags
 from jaxgan.data.stacked import stacked
+from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
 from jaxgan.gan_data import Pictures
 from jaxgan.nets.dcgan import Critic, Generator
@@ -44,6 +45,8 @@ SIDE, KERNEL, PICTURES = 28, 5, 128_000
 
 
 def pictures() -> Pictures:
+    if FLAGS.held_out:
+        raise UserError("--held_out: modes are counted without real pictures; leave it out")
     digits = gan_data.labelled_squares(SIDE, class_count=10)
 
     def data() -> Data:

@@ -103,6 +103,8 @@ flags.DEFINE_integer("join_timeout", 300, "Seconds to wait for the other process
 # What a run was begun with and cannot go on without: it decides what the numbers in its checkpoints
 # (the position in the data, the random key) mean.
 FIXED = ("experiment", "data", "classes", "scale", "seed", "batch_size")
+# What its figures mean: the best checkpoint is chosen among figures of one kind.
+MEASURED = ("held_out", "eval_samples", "eval_pictures", "feature_weights")
 # What concerns one command only, and is not part of a run's configuration.
 PER_COMMAND = (
     "mode",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 
+from jaxgan.data.class_folders import divide
 from jaxgan.data.labelled import (
     Labelled,
     array_file,
@@ -15,7 +16,8 @@ from jaxgan.data.labelled import (
     open_labelled,
     open_labelled_train_and_held_out,
 )
-from jaxgan.data.sources import open_source
+from jaxgan.data.pictures import Source, Subset
+from jaxgan.data.sources import open_held_out, open_source
 from jaxgan.data.squares import Channels, squares
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data
@@ -41,7 +43,7 @@ class Pictures(NamedTuple):
 
 
 def labelled(
-    side: int, channels: Channels, *, sample: str, class_count: int = 0, data: str | None = None
+    side: int, channels: Channels, *, sample: str, class_count: int = 0, held_out: bool = False
 ) -> Labelled:
     """What `--data` names, as squares in memory, of the classes that `--classes` names.
 
@@ -50,13 +52,17 @@ def labelled(
       channels: 1 for grey, 3 for colour.
       sample: what `--data=sample` is, one of `data.sample.EMBEDDED`.
       class_count: how many classes there must be; 0 where labels are of no use.
-      data: other pictures than those of `--data`.
+      held_out: what `--held_out` names instead, and of that the part that it holds out itself.
 
     Raises:
       UserError: no such data, no labels, or another number of classes.
     """
-    found = open_labelled(data or FLAGS.data, side, **_choice(channels, sample, class_count))
-    check_classes(found, data or FLAGS.data, class_count)
+    choice = _choice(channels, sample, class_count)
+    if held_out:
+        found = open_labelled(FLAGS.held_out, side, part="held out", **choice)
+    else:
+        found = open_labelled(FLAGS.data, side, **choice)
+    check_classes(found, "held_out" if held_out else "data", class_count)
     return found
 
 
@@ -69,8 +75,8 @@ def labelled_train_and_held_out(
     """
     if FLAGS.held_out:
         parts = tuple(
-            labelled(side, channels, sample=sample, class_count=class_count, data=name)
-            for name in (FLAGS.data, FLAGS.held_out)
+            labelled(side, channels, sample=sample, class_count=class_count, held_out=apart)
+            for apart in (False, True)
         )
         if parts[0].classes != parts[1].classes:
             raise UserError(
@@ -80,17 +86,18 @@ def labelled_train_and_held_out(
         return parts[0], parts[1]
     choice = _choice(channels, sample, class_count)
     train, held_out = open_labelled_train_and_held_out(FLAGS.data, side, **choice)
-    check_classes(train, FLAGS.data, class_count)
+    check_classes(train, "data", class_count)
     return train, held_out
 
 
-def check_classes(found: Labelled, name: str, class_count: int) -> None:
+def check_classes(found: Labelled, flag: str, class_count: int) -> None:
     """Raises UserError unless there are as many classes as the networks know, if they know any."""
     if class_count and len(found.classes) != class_count:
+        other = f", or give --class_count={len(found.classes)}" if "class_count" in FLAGS else ""
         raise UserError(
-            f"--data={name} has {len(found.classes)} classes ({', '.join(found.classes)}), "
-            f"and the networks know {class_count}: choose with --classes, or give "
-            f"--class_count={len(found.classes)}"
+            f"--{flag}={FLAGS[flag].value} has {len(found.classes)} classes "
+            f"({', '.join(found.classes)}), and {class_count} are needed: choose with --classes"
+            f"{other}"
         )
 
 
@@ -106,8 +113,9 @@ def labelled_squares(
     open_set = functools.partial(labelled, side, channels, sample=sample, class_count=class_count)
     seen = functools.cache(open_set)
 
+    @functools.cache
     def judged() -> Labelled:
-        return open_set(data=FLAGS.held_out) if FLAGS.held_out else seen()
+        return open_set(held_out=True) if FLAGS.held_out else seen()
 
     def data() -> Data:
         found = seen()
@@ -134,7 +142,10 @@ def apart_squares(
         about = {**train.description, "held_out": held_out.description}
         return Data(gather(train, mirror=True), len(train), about)
 
-    return Pictures(data, seen, seen), both
+    def judged() -> Labelled:
+        return both()[1] if FLAGS.held_out else seen()
+
+    return Pictures(data, seen, judged), both
 
 
 def colour_squares(side: int, *, sample: str) -> Pictures:
@@ -146,21 +157,29 @@ def colour_squares(side: int, *, sample: str) -> Pictures:
     if FLAGS.data == "sample" or FLAGS.classes or array_file(FLAGS.data):
         return labelled_squares(side, 3, sample=sample, mirror=True)
 
-    def some(name: str, *, skip_broken: bool) -> Labelled:
-        source = open_source(name, data_dir=FLAGS.data_dir, skip_broken=skip_broken)
+    # Squares are kept, so whole pictures need not be.
+    options = {"data_dir": FLAGS.data_dir, "skip_broken": FLAGS.skip_broken, "memory_limit": 0}
+
+    def some(source: Source) -> Labelled:
         rows = np.random.default_rng(0).permutation(len(source))[:MOST_REAL]
         load = squares(source, side, mirror=False)
         real = load(rows, np.zeros(len(rows), np.uint64))["real"]
         return Labelled(real, None, (), {**source.description, "chosen": len(rows)})
 
+    @functools.cache
+    def train() -> Source:
+        whole = open_source(FLAGS.data, **options)
+        rows, apart = divide([whole.name(index) for index in range(len(whole))])
+        return Subset(whole, rows, {"part": "train"}) if apart else whole
+
     def data() -> Data:
-        source = open_source(FLAGS.data, data_dir=FLAGS.data_dir, skip_broken=FLAGS.skip_broken)
-        return Data(squares(source, side), len(source), source.description)
+        return Data(squares(train(), side), len(train()), train().description)
 
-    seen = functools.cache(lambda: some(FLAGS.data, skip_broken=FLAGS.skip_broken))
+    seen = functools.cache(lambda: some(train()))
 
+    @functools.cache
     def judged() -> Labelled:
-        return some(FLAGS.held_out, skip_broken=False) if FLAGS.held_out else seen()
+        return some(open_held_out(FLAGS.held_out, **options)) if FLAGS.held_out else seen()
 
     return Pictures(data, seen, judged)
 

@@ -90,7 +90,7 @@ def pictures(
         found = source.data()
         if measures:
             # Here, where nothing has been written yet.
-            gan_figures.check(found.size)
+            gan_figures.check(source)
         return found
 
     return Experiment(
@@ -135,8 +135,10 @@ def plane(
     Raises:
       UserError: `--data` or `--held_out` is given.
     """
-    if FLAGS.data != "sample" or FLAGS.held_out:
-        raise UserError("this experiment draws its own points; leave --data and --held_out alone")
+    if FLAGS.data != "sample" or FLAGS.held_out or FLAGS.classes:
+        raise UserError(
+            "this experiment draws its own points; leave --data, --held_out and --classes alone"
+        )
     system, phases = gan_flags.game(generator, critic, (2,), b2=b2)
 
     description: dict[str, Any] = {"kind": "drawn", "where": about, "count": len(points)}

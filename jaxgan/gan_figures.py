@@ -27,11 +27,18 @@ FLAGS = flags.FLAGS
 DRAWN_AT_ONCE, AUGMENTATION_SEED = 250, 1 << 20
 
 
-def check(size: int) -> None:
-    """Raises UserError for feature weights that cannot be used, or too few pictures of the data."""
+def check(source: Pictures) -> None:
+    """Raises UserError for feature weights that cannot be used, and for too few pictures."""
     if FLAGS.feature_weights:
         inception_features()
-    enough("measuring figures (--eval_samples=0 trains without)", own.LEAST, real=size)
+    elif FLAGS.feature_weights_sha256:
+        raise UserError(
+            f"--feature_weights_sha256={FLAGS.feature_weights_sha256} is the hash of no file: name "
+            "one with --feature_weights"
+        )
+    without = "measuring figures (--eval_samples=0 trains without)"
+    enough(without, own.LEAST, real=len(source.seen()))
+    enough(without, LEAST, **{"held-out": len(source.judged())})
 
 
 def figures(source: Pictures, class_count: int) -> Callable[[Networks], Measured]:
@@ -62,8 +69,9 @@ def figures(source: Pictures, class_count: int) -> Callable[[Networks], Measured
         if not class_count:
             return measure(drawing(networks, size))
         found = measure(drawing(networks, size, drawn_label))
-        asked = (np.arange(count) % class_count).astype(np.int32)
-        draw = drawing(networks, size, functools.partial(_given, asked))
+        # In turn, they would always meet the same ones of several generators.
+        asked = np.random.default_rng(0).permutation(count) % class_count
+        draw = labelled_drawing(networks, asked, 0)
         if classifier().scored:
             seen = source.seen().description
             found |= class_agreement(draw, asked, classifier(), seen)
@@ -87,9 +95,10 @@ def modes(digits: Pictures) -> Callable[[Networks], Measured]:
             "--feature_weights: modes are told by a classifier of the digits; leave them out"
         )
     enough("--eval_samples: counting modes", MODES, fake=count)
+    classifier = functools.cache(functools.partial(classifier_of, digits))
 
     def evaluate(networks: Networks) -> Measured:
-        network, draw = classifier_of(digits), drawing(networks, size)
+        network, draw = classifier(), drawing(networks, size)
         parts = [
             classify_channels(draw(DRAWN_AT_ONCE, seed), network)
             for seed in range(-(-count // DRAWN_AT_ONCE))
@@ -113,14 +122,11 @@ def augmentation(
 
     def conclude(networks: Networks) -> Measured:
         def draw(labels: np.ndarray, seed: int) -> np.ndarray:
-            parts = np.array_split(labels, -(-len(labels) // DRAWN_AT_ONCE))
+            order = np.random.default_rng(seed).permutation(len(labels))
             # Away from the seeds that `figures` draws with.
-            first = AUGMENTATION_SEED + seed * len(parts)
-            pictures = []
-            for index, part in enumerate(parts):
-                drawn = drawing(networks, FLAGS.latent_size, functools.partial(_given, part))
-                pictures.append(drawn(len(part), first + index))
-            return np.concatenate(pictures)
+            first = AUGMENTATION_SEED + seed * len(labels)
+            drawn = labelled_drawing(networks, labels[order], first)
+            return drawn[np.argsort(order)]
 
         return accuracies(*both(), draw)
 
@@ -136,6 +142,22 @@ def classifier_of(source: Pictures) -> Features:
 def inception_features() -> Features:
     """Inception-v3 with the weights that the flags name; UserError if they are something else."""
     return features.inception(FLAGS.feature_weights, FLAGS.feature_weights_sha256)
+
+
+def labelled_drawing(networks: Networks, labels: np.ndarray, first: int) -> np.ndarray:
+    """A sample of each of the classes `labels [n]`: uint8 [n, height, width, channels].
+
+    Some are drawn at a time, with the seeds `first`, `first + 1`, ...
+    """
+    pictures = []
+    for index, start in enumerate(range(0, len(labels), DRAWN_AT_ONCE)):
+        part = labels[start : start + DRAWN_AT_ONCE].astype(np.int32)
+        # Always as many at a time: another number would be compiled anew.
+        missing = min(DRAWN_AT_ONCE, len(labels)) - len(part)
+        whole = np.concatenate([part, np.zeros(missing, np.int32)])
+        draw = drawing(networks, FLAGS.latent_size, functools.partial(_given, whole))
+        pictures.append(draw(len(whole), first + index)[: len(part)])
+    return np.concatenate(pictures)
 
 
 def _given(label: np.ndarray, count: int, seed: int) -> np.ndarray:

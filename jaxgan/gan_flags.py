@@ -55,9 +55,14 @@ def define(
         "penalty",
         penalty,
         ["none", *PENALTIES],
-        f"On the critic; --loss=wgan_gp brings its own, of weight {WGAN_GP_WEIGHT:g}, instead.",
+        "On the critic; --loss=wgan_gp brings its own instead.",
     )
-    flags.DEFINE_float("penalty_weight", penalty_weight, "What the penalty is multiplied by.")
+    flags.DEFINE_float(
+        "penalty_weight",
+        penalty_weight,
+        f"What the penalty is multiplied by; {WGAN_GP_WEIGHT:g} by default with --loss=wgan_gp.",
+        lower_bound=0.0,
+    )
     flags.DEFINE_integer(
         "penalty_every",
         1,
@@ -105,20 +110,31 @@ def define(
         [],
         f"Differentiable augmentation of what the critic sees: any of {','.join(AUGMENTATIONS)}.",
     )
-    flags.DEFINE_float("learning_rate", learning_rate, "Adam's, for both players.")
-    flags.DEFINE_float("b1", b1, "Adam's memory of past gradients.", 0.0, 1.0)
+    flags.DEFINE_float("learning_rate", learning_rate, "Adam's, for both players.", 0.0)
+    flags.DEFINE_float("b1", b1, "Adam's memory of past gradients, below 1.", 0.0, 0.9999)
     flags.DEFINE_float(
-        "ema_halflife", ema_halflife, "Of the generator's moving average, in samples; 0: none."
+        "ema_halflife", ema_halflife, "Of the generator's moving average, in samples; 0: none.", 0.0
     )
 
 
 def weighted() -> tuple[Weighted, ...]:
     """The penalty that the flags ask for, if any; WGAN-GP's as in arXiv 1704.00028."""
     alone = FLAGS.penalty_every > 1
+    typed = FLAGS["penalty_weight"].present
     if FLAGS.loss == "wgan_gp":
-        return (Weighted("gradient_penalty", WGAN_GP_WEIGHT, alone),)
+        if FLAGS["penalty"].present and FLAGS.penalty != "gradient_penalty":
+            raise UserError(
+                f"--penalty={FLAGS.penalty} does not go with --loss=wgan_gp, which brings its own; "
+                "use --loss=wgan"
+            )
+        weight = FLAGS.penalty_weight if typed else WGAN_GP_WEIGHT
+        return (Weighted("gradient_penalty", weight, alone),)
     if FLAGS.penalty != "none":
         return (Weighted(FLAGS.penalty, FLAGS.penalty_weight, alone),)
+    if typed:
+        raise UserError(
+            f"--penalty_weight={FLAGS.penalty_weight:g} needs a penalty: choose one with --penalty"
+        )
     if alone:
         raise UserError(
             f"--penalty_every={FLAGS.penalty_every} needs a penalty: choose one with --penalty"
@@ -130,7 +146,9 @@ def clip() -> float:
     """The limit of the critic's parameters; 0 where there is none."""
     if FLAGS.clip is not None:
         return FLAGS.clip
-    bare = FLAGS.loss == "wgan" and FLAGS.penalty == "none" and not FLAGS.spectral_norm
+    # Minibatch discrimination has parameters of its own, which spectral norms leave alone.
+    bounded = FLAGS.spectral_norm and not FLAGS.minibatch_discrimination
+    bare = FLAGS.loss == "wgan" and FLAGS.penalty == "none" and not bounded
     return WGAN_CLIP if bare else 0.0
 
 
@@ -179,9 +197,10 @@ def adversarial_loss() -> AdversarialLoss:
 def critic_may_normalise() -> bool:
     """Whether batch normalisation in the critic goes with the flags.
 
-    It does not go with a penalty on each sample's gradient (WGAN-GP, arXiv 1704.00028, section 4).
+    It does not go with a penalty on each sample's gradient (WGAN-GP, arXiv 1704.00028, section 4),
+    nor with spectral normalisation, whose bound its scales undo.
     """
-    return not weighted()
+    return not weighted() and not FLAGS.spectral_norm
 
 
 def game(

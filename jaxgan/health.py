@@ -24,9 +24,9 @@ ALIKE = (0.8, 1.25)
 
 SENTENCES = {
     "collapse": "the samples have much less variety than the data: the generator is collapsing; "
-    "try --packing=2, --minibatch_discrimination or --penalty=r1",
+    "try --minibatch_discrimination, --penalty=r1 or, without classes, --packing=2",
     "strong": "the critic is almost never wrong, so the generator learns little from it; try "
-    "--penalty=r1, --augment or a lower learning rate",
+    "--penalty=r1, a lower learning rate or, for pictures, --augment",
     "weak": "the critic only guesses, though the samples' variety is not the data's; try "
     "--n_critic=2 or a weaker penalty",
 }

@@ -82,7 +82,7 @@ def render(
         name=escape(name),
         badge=f'<span class="badge">{escape(str(scale))} scale</span>' if scale else "",
         lede=escape(data_in_words(config.get("data") or {})),
-        headline=headline(metrics),
+        headline=headline(metrics, stamps),
         facts=facts(config, metrics),
         health=health_notes(metrics),
         notes=bullets(config.get("figures") or []),
@@ -99,13 +99,16 @@ def data_in_words(data: Mapping[str, Any]) -> str:
     return f"Data: {', '.join(parts)}" if parts else ""
 
 
-def headline(metrics: Metrics) -> str:
-    """A card for each figure of evaluation: the last value, its baselines, the best."""
-    cards = [card(figure, metrics) for figure in figures(metrics)]
+def headline(metrics: Metrics, stamps: Mapping[str, Stamp]) -> str:
+    """A card for each figure of evaluation: the last value, its baselines, the best, its stamp."""
+    cards = [
+        card(figure, metrics, stamps.get(figure.name.removeprefix("eval/")))
+        for figure in figures(metrics)
+    ]
     return f'<ul class="headline">{"".join(cards)}</ul>' if any(cards) else ""
 
 
-def card(figure: Figure, metrics: Metrics) -> str:
+def card(figure: Figure, metrics: Metrics, stamp: Stamp | None = None) -> str:
     """One figure's card; empty if it was never finite."""
     series = metrics[figure.name]
     now, top = last(series), best(series, figure.higher_is_better)
@@ -127,6 +130,9 @@ def card(figure: Figure, metrics: Metrics) -> str:
         lines.append(f"best so far, step {now[0]}" if len(series.steps) > 1 else f"step {now[0]}")
     else:
         lines.append(f"best {number(top[1])} at step {top[0]}")
+    if stamp is not None and stamp.features:
+        # Nobody shall take it for a figure of another network.
+        lines.append(f"with {escape(stamp.features.partition(',')[0])}")
     spread = last(metrics[figure.spread]) if figure.spread else None
     if spread is not None:
         unit = f" ± {number(spread[1], like=now[1])}{unit}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.errors import UserError
-from jaxgan.flags import FIXED
+from jaxgan.flags import FIXED, MEASURED
 from jaxgan.metrics.stamp import Stamp
 
 CONFIG = "config.json"
@@ -81,7 +81,7 @@ def check_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) -
     if not checkpoint_names(run_dir):
         return []
     changed = changed_flags(old.get("flags", {}), config["flags"])
-    fixed = [change for flag, change in changed.items() if flag in FIXED]
+    fixed = [change for flag, change in changed.items() if flag in (*FIXED, *MEASURED)]
     if fixed:
         raise UserError(
             f"the run in {run_dir} cannot go on with {', '.join(fixed)}; "
@@ -117,14 +117,15 @@ def record_run(run_dir: Path, config: Mapping[str, Any], experiment_file: Path) 
 
 
 def record_stamps(run_dir: Path, stamps: Mapping[str, Stamp]) -> None:
-    """Writes what the figures of the last evaluation were measured with; nothing if no stamps.
+    """Writes what figures were measured with; those of other figures stay as they were.
 
     Raises:
       UserError: the directory cannot be written.
     """
     if not stamps:
         return
-    text = json.dumps({name: stamp.as_dict() for name, stamp in stamps.items()}, indent=2) + "\n"
+    known = {**read_stamps(run_dir), **stamps}
+    text = json.dumps({name: stamp.as_dict() for name, stamp in known.items()}, indent=2) + "\n"
     try:
         replace_file(run_dir / STAMPS, text.encode())
     except OSError as error:
@@ -132,7 +133,7 @@ def record_stamps(run_dir: Path, stamps: Mapping[str, Stamp]) -> None:
 
 
 def read_stamps(run_dir: Path) -> dict[str, Stamp]:
-    """What the figures of a run's last evaluation were measured with; {} if nothing is known."""
+    """What a run's figures were measured with; {} if nothing is known."""
     path = run_dir / STAMPS
     try:
         return {name: Stamp(**about) for name, about in json.loads(path.read_text()).items()}

@@ -21,6 +21,7 @@ from jaxgan.dispatch import groups
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, measured
 from jaxgan.game import distinct_steps, rounds, validate
+from jaxgan.metrics.stamp import in_words
 from jaxgan.state import TrainState, trained_networks
 from jaxgan.step import Rules
 from jaxgan.telemetry import Telemetry
@@ -269,7 +270,7 @@ def measure(
         figures = {f"eval/{name}": value for name, value in found.figures.items()}
         telemetry.evaluation(step, figures)
         if conclude:
-            telemetry.say(figures_table(found.figures))
+            telemetry.say("\n".join([figures_table(found.figures), *in_words(found.stamps)]))
     if processes.is_first():
         if found is not None:
             run_directory.record_stamps(run_dir, found.stamps)

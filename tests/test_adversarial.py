@@ -17,7 +17,14 @@ from jaxgan.experiment import SampleRequest
 from jaxgan.game import Phase
 from jaxgan.nets.mixture import Mixture
 from jaxgan.nets.mlp import MLP
-from jaxgan.state import Network, PlayerSpec, create_player, create_state, fold
+from jaxgan.state import (
+    Network,
+    PlayerSpec,
+    create_player,
+    create_state,
+    fold,
+    playing_networks,
+)
 from jaxgan.step import Rules, make_step
 from jaxgan.systems.adversarial import Weighted, adversarial
 from jaxgan.systems.balance import relative_diversity
@@ -231,6 +238,31 @@ class Normalised(nn.Module):
     @nn.compact
     def __call__(self, latent, train):
         return nn.BatchNorm(use_running_average=not train, momentum=0.0)(latent)
+
+
+def test_packs_hold_any_two_generators_of_a_mixture():
+    class Constant(nn.Module):
+        """Its own parameter, whatever the latent is."""
+
+        @nn.compact
+        def __call__(self, latent, train):
+            value = self.param("value", nn.initializers.normal(1.0), (1, 1))
+            return jnp.broadcast_to(value, (len(latent), 1))
+
+    system = adversarial(
+        spec(Mixture(Constant(), 2), LATENT),
+        spec(perceptron(1), 2),
+        losses.bce(),
+        latent_size=LATENT,
+        view=View(packing=2),
+    )
+    networks = playing_networks(system.players, start(system).players)
+    batch = {"real": jnp.zeros((400, 1))}
+    fake, _ = system.generate(networks, batch, jax.random.key(1))
+    values, which = np.unique(np.asarray(fake), return_inverse=True)
+    assert len(values) == 2 and np.bincount(which.ravel()).tolist() == [200, 200]
+    packs = np.bincount(which.reshape(-1, 2) @ np.array([2, 1]), minlength=4)
+    assert packs.min() > 25  # of 200, each of the four pairs about 50 times
 
 
 def test_a_mixture_keeps_batch_statistics_apart():

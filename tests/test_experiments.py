@@ -2,10 +2,11 @@
 
 import json
 
+import jax
 import pytest
 
 from jaxgan import experiment as experiments
-from jaxgan import run_directory
+from jaxgan import main, parallel, run_directory
 from jaxgan.metrics import augmentation, classifier
 
 
@@ -18,7 +19,10 @@ def hasty_classifiers(monkeypatch):
 
 @pytest.mark.usefixtures("hasty_classifiers")
 @pytest.mark.parametrize("name", experiments.available())
-def test_every_experiment_trains_goes_on_and_measures(name, command, tiny_flags, tmp_path):
+def test_every_experiment_trains_goes_on_and_measures(
+    name, command, tiny_flags, tmp_path, monkeypatch
+):
+    """On two devices, and then on one."""
     run_dir = tmp_path / "run"
     base = [f"--experiment={name}", f"--run_dir={run_dir}"]
     code, out, _ = command(*base, *tiny_flags(name, steps=3, log_every=1))
@@ -26,6 +30,8 @@ def test_every_experiment_trains_goes_on_and_measures(name, command, tiny_flags,
     assert [path.name for path in sorted((run_dir / "checkpoints").iterdir())][-1] == "00000003"
     assert (run_dir / "report.html").stat().st_size > 10_000
     assert len(list((run_dir / "samples").glob("*_00000000.*"))) >= 1
+    one_device = parallel.make_mesh(jax.devices()[:1])
+    monkeypatch.setattr(main.parallel, "make_mesh", lambda devices=None: one_device)
     code, out, _ = command(*base, *tiny_flags(name, log_every=1))
     assert (
         code == 0 and "goes on from step 3" in out and "steps=4 (it was 3)" in out.replace("--", "")

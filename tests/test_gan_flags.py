@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from jaxgan import experiment as experiments
+from jaxgan import gan_flags
 from jaxgan.compiling import abstract_state
 from jaxgan.parallel import make_mesh
 from jaxgan.state import count_parameters
@@ -168,3 +170,71 @@ def test_held_out_pictures_are_what_figures_are_measured_against(command, tiny_f
     assert stamps["fid"]["data"]["where"].endswith("other.npz")
     assert stamps["fid"]["real"] == 40 and stamps["fid"]["fake"] == 12
     assert str(tmp_path / "other.npz") in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_held_out_is_the_part_that_the_data_holds_out(command, tiny_flags, tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {
+        f"{name}_{part}": value
+        for part, count in (("train", 40), ("test", 24))
+        for name, value in (
+            ("x", random.integers(0, 256, (count, 28, 28), np.uint8)),
+            ("y", np.arange(count) % 2),
+        )
+    }
+    np.savez(tmp_path / "both.npz", **arrays)
+    data = f"npz:{tmp_path}/both.npz"
+    run = ["--experiment=cgan_mnist", f"--run_dir={tmp_path}/run", f"--held_out={data}"]
+    code, out, _ = command(*run, *tiny_flags("cgan_mnist", data=data), "--class_count=2")
+    assert code == 0, out
+    stamps = json.loads((tmp_path / "run" / "stamps.json").read_text())
+    assert stamps["fid"]["real"] == 24 and stamps["fid"]["data"]["part"] == "held out"
+    assert stamps["class_agreement"]["data"]["part"] == "train"
+    # What figures mean stays what it was.
+    again = [*run[:2], *tiny_flags("cgan_mnist", data=data), "--class_count=2"]
+    code, _, error = command(*again)
+    assert code == 2 and "--held_out=None (it was npz:" in error
+
+
+def test_colour_experiments_train_on_what_is_there_to_train_on(
+    command, tiny_flags, tmp_path, photos
+):
+    for folder in ("train", "trainannot", "val"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for copy in range(4):
+            for photo in photos.iterdir():
+                shutil.copy(photo, tmp_path / "data" / folder / f"{copy}{photo.name}")
+    run = ["--experiment=dcgan_faces", f"--run_dir={tmp_path}/run"]
+    tiny = tiny_flags("dcgan_faces", data=f"folder:{tmp_path}/data", steps=1)
+    code, out, _ = command(*run, *tiny)
+    assert code == 0, out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["data"]["count"] == 24 and config["data"]["part"] == "train"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "flags", "said"),
+    [
+        ("dcgan_mnist", ["--loss=wgan_gp", "--penalty=r1"], "--penalty=r1 does not go"),
+        ("dcgan_mnist", ["--penalty_weight=2"], "--penalty_weight=2 needs a penalty"),
+        ("dcgan_mnist", ["--feature_weights_sha256=12345678"], "is the hash of no file"),
+        ("gaussians", ["--classes=1"], "leave --data, --held_out and --classes alone"),
+        ("stacked_mnist", ["--held_out=mnist"], "--held_out: modes are counted without"),
+        ("dcgan_mnist", ["--ema_halflife=-5"], "ema_halflife"),
+    ],
+)
+def test_no_flag_is_silently_ignored(command, tiny_flags, tmp_path, experiment, flags, said):
+    run = [f"--experiment={experiment}", f"--run_dir={tmp_path}/run", *tiny_flags(experiment)]
+    code, _, error = command(*run, *flags)
+    assert code == 2 and said in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_typed_weight_is_that_of_wgan_gp():
+    with flagsaver.flagsaver():
+        experiments.load(experiments.find("dcgan_mnist"))
+        FLAGS.loss = "wgan_gp"
+        assert [item.weight for item in gan_flags.weighted()] == [10.0]
+        FLAGS["penalty_weight"].parse("3")
+        FLAGS["penalty_weight"].present += 1
+        assert [item.weight for item in gan_flags.weighted()] == [3.0]

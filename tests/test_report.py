@@ -225,7 +225,7 @@ def test_a_figure_stands_with_its_spread_and_its_stamp(tmp_path):
     record_stamps(folder, {"kid": stamp})
     page = read(folder)
     assert re.search(r"KID\s+0.250\s+± 0.020", page.text)
-    assert f"kid: {stamp}" in page.text
+    assert f"kid: {stamp}" in page.text and "with own" in page.text
     # The spread is no figure of its own, and no baseline.
     assert page.text.count("spread") == 0
     (folder / "stamps.json").write_text("[")

@@ -6,6 +6,7 @@ reader takes minutes for the first; here the bytes are read as numbers a block a
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -45,7 +46,7 @@ def read_csv(path: Path) -> Examples:
                 if lines:
                     blocks.append(_parse(path, lines, columns, row))
                     row += len(blocks[-1])
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"--data: {path} cannot be read: {reason}") from None
     if not blocks:

@@ -8,7 +8,7 @@ import concurrent.futures
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,6 +71,7 @@ def open_labelled(
     data: str,
     side: int,
     *,
+    part: Literal["train", "held out"] = "train",
     channels: Channels = 1,
     sample: str = "digits",
     data_dir: str | os.PathLike[str] | None = None,
@@ -93,17 +94,20 @@ def open_labelled(
       classes: names of the classes to keep, or ranges of them such as A-M; all when None. Those
         that stay are numbered anew.
       require_labels: refuse data without labels.
+      part: which part of data that has held-out pictures of its own (train/ and val/, x_test,
+        t10k-, a TFDS split, the sample).
 
     Returns:
-      All pictures; where the data has held-out ones of its own (train/ and val/, x_test, t10k-, a
-      TFDS split), all but those.
+      All pictures of that part; where there are no parts, all.
 
     Raises:
       UserError: nothing is there, it holds no pictures or broken ones, no labels where some are
         needed, or none of the classes.
     """
-    train, _ = _open(data, side, channels, sample, data_dir, skip_broken, both=False)
-    return keep_classes(train, classes, require_labels=require_labels)
+    apart = part == "held out"
+    train, held_out = _open(data, side, channels, sample, data_dir, skip_broken, both=apart)
+    found = held_out if apart and held_out is not None else train
+    return keep_classes(found, classes, require_labels=require_labels)
 
 
 def open_labelled_train_and_held_out(

@@ -16,6 +16,8 @@ _UNREADABLE = (
     ValueError,
     TypeError,
     AttributeError,
+    MemoryError,
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 
 from jaxgan.metrics.features import Features
-from jaxgan.metrics.pictures import Draw
 from jaxgan.metrics.stamp import Measured, enough
 
 
 def class_agreement(
-    draw: Draw, labels: np.ndarray, features: Features, about: Mapping[str, Any]
+    samples: np.ndarray, labels: np.ndarray, features: Features, about: Mapping[str, Any]
 ) -> Measured:
     """The share of samples that a classifier takes for the class that was asked for.
 
     Args:
-      draw: called once, with `len(labels)` and seed 0; must draw `labels`.
-      labels: what is asked for, int `[n]`.
+      samples: uint8 `[n, height, width, channels]`.
+      labels: what each was asked for as, int `[n]`.
       features: a network with the same classes.
       about: the pictures that it learned from, as a data set describes itself.
 
@@ -29,7 +28,7 @@ def class_agreement(
       ValueError: the network has no classes.
     """
     enough("the agreement with classes", int(labels.max()) + 1, fake=len(labels))
-    _, probabilities = features(draw(len(labels), 0))
+    _, probabilities = features(samples)
     if probabilities is None:
         raise ValueError(f"{features.name} tells no classes apart")
     share = float((probabilities.argmax(1) == labels).mean())

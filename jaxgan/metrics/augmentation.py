@@ -65,10 +65,10 @@ def accuracies(
             found[name].append(right)
     stamp = Stamp(
         metric=f"held-out accuracy of a small classifier after {steps} steps, "
-        f"mean and spread over {seeds} seeds; {len(held_out)} held-out pictures",
+        f"mean and spread over {seeds} seeds, on {len(held_out)} held-out pictures",
         real=len(train),
         fake=len(train),
-        data=train.description,
+        data=held_out.description,
     )
     figures = {}
     for name, values in found.items():

@@ -12,6 +12,7 @@ from jaxgan.errors import UserError
 from jaxgan.experiment import Networks
 from jaxgan.game import Batch, Outcome, System, Turn
 from jaxgan.losses import AdversarialLoss
+from jaxgan.nets.mixture import Mixture
 from jaxgan.ops.hidden import last_hidden
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, Player, PlayerSpec, PyTree, fold
@@ -99,6 +100,10 @@ def adversarial(
       float32 in [-1, 1]. The critic's losses report `critic_accuracy` and `diversity` (`balance`).
     """
 
+    # Packs of neighbours would else hold the same generators in the same places, and each of them
+    # would have to make all of the data.
+    mixed = isinstance(generator.network, Mixture) and view.packing > 1
+
     def prepare(batch: Batch, key: Array) -> Batch:
         if classes and "label" not in batch:
             raise UserError("a conditional experiment needs labels, and this data has none")
@@ -113,6 +118,8 @@ def adversarial(
     def generate(networks: Networks, batch: Batch, key: Array) -> tuple[Array, Networks]:
         latent = jax.random.normal(key, (batch["real"].shape[0], latent_size))
         fake, updated = networks["generator"].update(latent, *given(batch))
+        if mixed:
+            fake = jax.random.permutation(fold(key, "mixed"), fake)
         return fake, {"generator": updated}
 
     def shown(turn: Turn) -> tuple[Array, Array]:

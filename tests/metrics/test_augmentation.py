@@ -57,7 +57,7 @@ def test_the_spread_is_that_of_the_seeds_and_the_stamp_says_what_was_done():
     assert [seed for seed, _ in drawn] == [0, 1, 2]
     assert all((labels == train.labels).all() for _, labels in drawn)
     stamp = str(all_three.stamps["accuracy_both"])
-    assert "after 3 steps" in stamp and "3 seeds; 40 held-out" in stamp and "halves.npz" in stamp
+    assert "after 3 steps" in stamp and "3 seeds, on 40 held-out" in stamp and "halves.npz" in stamp
 
 
 def test_an_accuracy_needs_held_out_pictures():
@@ -84,10 +84,6 @@ def test_agreement_is_the_share_of_samples_of_the_class_asked_for():
     wrong = asked.copy()
     wrong[:10] = 1 - wrong[:10]
 
-    def draw(count, seed):
-        assert (count, seed) == (40, 0)
-        return halves(wrong, 0)
-
-    found = class_agreement(draw, asked, Brighter(), ABOUT)
+    found = class_agreement(halves(wrong, 0), asked, Brighter(), ABOUT)
     assert found.figures == {"class_agreement": 0.75}
     assert found.stamps["class_agreement"][1:] == (0, 40, ABOUT)

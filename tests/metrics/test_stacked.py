@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from jaxgan.errors import UserError
-from jaxgan.metrics import features
+from jaxgan.metrics.own import own_features
 from jaxgan.metrics.stacked import classify_channels, stacked_modes
 
 
@@ -55,11 +55,11 @@ def test_channels_are_classified_by_themselves(tmp_path):
     grey = random.integers(0, 50, (240, 9, 9, 1), np.uint8)
     for picture, label in zip(grey, labels, strict=True):
         picture[3 * label : 3 * label + 3] = 230
-    network = features.own(grey, labels, tmp_path, steps=60)
+    network = own_features(grey, labels, tmp_path, steps=60)
     stacked = np.concatenate([grey[:80], grey[80:160], grey[160:]], -1)
     got = classify_channels(stacked, network)
     assert got.shape == (80, 3)
     assert (got == labels.reshape(3, 80).T).mean() > 0.95
-    blind = features.own(grey, None, tmp_path, steps=1)
+    blind = own_features(grey, None, tmp_path, steps=1)
     with pytest.raises(ValueError, match="no classes"):
         classify_channels(stacked, blind)
