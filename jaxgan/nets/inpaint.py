@@ -5,13 +5,13 @@ Masks are `[batch, height, width, 1]`, 1 in the hole and 0 around it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.nn.initializers import variance_scaling
-from jax.typing import DTypeLike
 
 from jaxgan.nets.dcgan import NORMAL
 from jaxgan.nets.patch import joined
@@ -32,7 +32,9 @@ def fill(picture: Array, made: Array, mask: Array) -> Array:
     return mask * made + (1 - mask) * picture.astype(made.dtype)
 
 
-def _gated_kernel(key: Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> Array:
+def _gated_kernel(
+    key: Array, shape: Sequence[int], dtype: Any = jnp.float32, out_sharding: Any = None
+) -> Array:
     """Kernels for features and gates that keep the mean square of what passes through them.
 
     With gates of unit variance, E[sigmoid(g)^2] = 0.293; features of variance 6.2 then make
@@ -44,8 +46,8 @@ def _gated_kernel(key: Array, shape: Sequence[int], dtype: DTypeLike = jnp.float
     for_features, for_gates = jax.random.split(key)
     return jnp.concatenate(
         [
-            variance_scaling(6.2, "fan_in", "normal")(for_features, half, dtype),
-            variance_scaling(1.0, "fan_in", "normal")(for_gates, half, dtype),
+            variance_scaling(6.2, "fan_in", "normal")(for_features, half, dtype, out_sharding),
+            variance_scaling(1.0, "fan_in", "normal")(for_gates, half, dtype, out_sharding),
         ],
         axis=-1,
     )
