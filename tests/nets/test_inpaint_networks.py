@@ -120,10 +120,11 @@ def test_every_convolution_of_the_critic_is_normalised(call):
     init = functools.partial(module.init, train=True)
     variables = jax.jit(init)(jax.random.key(0), picture, mask)
     assert len(variables["spectral"]) == 6
-    logits = call(module, variables, picture, mask, train=False)
+    judge = jax.jit(functools.partial(module.apply, train=False))
+    logits = judge(variables, picture, mask)
     # Divided by their own norm, kernels have no size.
     louder = jax.tree.map(lambda leaf: 3 * leaf, variables["params"])
-    again = call(module, {**variables, "params": louder}, picture, mask, train=False)
+    again = judge({**variables, "params": louder}, picture, mask)
     np.testing.assert_allclose(again, logits, rtol=1e-4, atol=1e-6)
     _, moved = call(module, variables, picture, mask, train=True, mutable=["spectral"])
     for name, vectors in moved["spectral"].items():

@@ -112,8 +112,3 @@ def test_batch_statistics_are_the_batchs_only_in_training(network):
 def test_sides_that_do_not_divide(shape):
     with pytest.raises(ValueError, match="multiples of 8"):
         UNet(depth=3).init(jax.random.key(0), jnp.ones(shape), train=True)
-
-
-def test_an_unknown_normalisation_is_named():
-    with pytest.raises(ValueError, match="not 'layer'"):
-        UNet(depth=3, norm="layer").init(jax.random.key(0), jnp.ones((1, 8, 8, 3)), train=True)
