@@ -18,6 +18,8 @@ from jaxgan.errors import UserError
 
 # Of the pairs, where data has no held-out part of its own.
 _HELD_OUT_SHARE = 10
+# In the names of TFDS's features that hold class numbers.
+_LABEL_WORDS = ("label", "mask", "annotation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,22 +193,34 @@ def _halves(stored: Stored, name: str) -> tuple[Stored, Stored]:
 
 
 def _prepared(name: str, data_dir: str | os.PathLike[str] | None) -> PairFiles:
+    """A set with two pictures in an example; B is what is called a label, a mask or the like."""
     known = prepared.splits(name, data_dir)
     held_out = next((split for split in HELD_OUT_NAMES if split in known), None)
-    opened = [
-        prepared.open_two(name, data_dir, split=split)
-        for split in ("train", *([held_out] if held_out else []))
-    ]
-    first = len(opened[0][0])
-
-    def read(index: int) -> tuple[Stored, Stored]:
-        part, row = (0, index) if index < first else (1, index - first)
-        both = opened[part][1](row)
-        return _decode(names[index], both.__getitem__, 0), _decode(
-            names[index], both.__getitem__, 1
+    files: list[tuple[str, str]] = []
+    places: list[tuple[Any, int]] = []
+    counts = []
+    for split in ("train", *([held_out] if held_out else [])):
+        folder, builder, records, pictures = prepared.open_split(name, data_dir, split)
+        counts.append(len(records))
+        places += [(records, i) for i in range(len(records))]
+        said = [f"{builder.info.full_name}[{split}] #{i}" for i in range(len(records))]
+        files += zip(said, said, strict=True)
+    labels = [key for key in pictures if any(word in key for word in _LABEL_WORDS)]
+    others = [key for key in pictures if key not in labels]
+    chosen = [*others[:1], *labels[:1]] if labels else others
+    if len(chosen) != 2:
+        raise UserError(
+            f"TFDS set '{name}' holds no pairs of pictures: its pictures are "
+            f"{', '.join(pictures) or 'none'}, and two are needed"
         )
 
-    names = [each for part in opened for each in part[0]]
-    rows = list(range(len(names)))
-    files = [(name, name) for name in names]
-    return PairFiles(files, read, rows[:first], rows[first:], opened[0][2])
+    def read(index: int) -> tuple[Stored, Stored]:
+        records, row = places[index]
+        record = records[row]
+        both = [record[key] for key in chosen]
+        said = files[index][0]
+        return _decode(said, both.__getitem__, 0), _decode(said, both.__getitem__, 1)
+
+    rows = list(range(len(files)))
+    description = {"kind": "tfds", "where": str(folder), "features": chosen}
+    return PairFiles(files, read, rows[: counts[0]], rows[counts[0] :], description)

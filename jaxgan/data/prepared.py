@@ -33,8 +33,6 @@ _EMNIST = {
 }
 # Which picture of an example is meant, first match.
 _FEATURES = ("hr", "image")
-# In the names of pictures that hold class numbers.
-_LABEL_WORDS = ("label", "mask", "annotation")
 
 
 def data_root(data_dir: str | os.PathLike[str] | None) -> Path:
@@ -92,7 +90,7 @@ def open_prepared(
       UserError: not prepared (the message has the command that does it), prepared in a format that
         cannot be read without TensorFlow, no such split, or no picture in its examples.
     """
-    folder, builder, records, pictures = _open(name, data_dir, split)
+    folder, builder, records, pictures = open_split(name, data_dir, split)
     feature = _one_picture(name, pictures)
     identity = f"{builder.info.full_name}[{split}]"
     return ReadSource(
@@ -142,7 +140,7 @@ def open_records(
     Raises:
       UserError: as `open_prepared`, and where there is no such feature.
     """
-    folder, builder, records, pictures = _open(name, data_dir, split)
+    folder, builder, records, pictures = open_split(name, data_dir, split)
     feature = _one_picture(name, pictures)
     path, classes = _label_feature(name, builder)
     first = 0
@@ -178,38 +176,6 @@ def _label_feature(name: str, builder: Any) -> tuple[tuple[str, ...], tuple[str,
     raise UserError(f"--data={name}: the label is {wanted!r}, {did_you_mean(wanted, usable)}")
 
 
-def open_two(
-    name: str, data_dir: str | os.PathLike[str] | None = None, *, split: str = "train"
-) -> tuple[list[str], Callable[[int], tuple[bytes, bytes]], dict[str, Any]]:
-    """The examples of one split of a prepared set with two pictures each, such as cityscapes.
-
-    Args: as `open_prepared`.
-
-    Returns:
-      The names of the examples; a function that gives the encoded pictures of one, where the
-      second is the label map if the name of a feature says so; and a description.
-
-    Raises:
-      UserError: as `open_prepared`, and where it cannot be told which two pictures are meant.
-    """
-    folder, builder, records, pictures = _open(name, data_dir, split)
-    labels = [key for key in pictures if any(word in key for word in _LABEL_WORDS)]
-    others = [key for key in pictures if key not in labels]
-    chosen = [*others[:1], *labels[:1]] if labels else others
-    if len(chosen) != 2:
-        raise UserError(
-            f"TFDS set '{name}' holds no pairs of pictures: its pictures are "
-            f"{', '.join(pictures) or 'none'}, and two are needed"
-        )
-
-    def read(index: int) -> tuple[bytes, bytes]:
-        record = records[index]
-        return record[chosen[0]], record[chosen[1]]
-
-    names = [f"{builder.info.full_name}[{split}] #{i}" for i in range(len(records))]
-    return names, read, {"kind": "tfds", "where": str(folder), "features": chosen}
-
-
 def _one_picture(name: str, pictures: list[str]) -> str:
     """Which picture of an example is meant."""
     feature = next((key for key in _FEATURES if key in pictures), None)
@@ -223,10 +189,14 @@ def _one_picture(name: str, pictures: list[str]) -> str:
     return feature
 
 
-def _open(
+def open_split(
     name: str, data_dir: str | os.PathLike[str] | None, split: str
 ) -> tuple[Path, Any, Any, list[str]]:
-    """The folder, TFDS's builder, the records of a split, and which features are pictures."""
+    """The folder, TFDS's builder, the records of a split, and which features are pictures.
+
+    The records hold pictures as they were stored, encoded. Raises UserError as `open_prepared`, but
+    for the last reason.
+    """
     folder = _find(name, data_dir)
     known = splits(name, data_dir)
     if split not in known:

@@ -128,7 +128,8 @@ def _open(
 
         return sample_domains.embedded(sample, side)
     # A path with a comma in it is a path.
-    if data.count(",") == 1 and not os.path.exists(data.partition(":")[2] or data):
+    path = os.path.expanduser(data.partition(":")[2] or data)
+    if data.count(",") == 1 and not os.path.exists(path):
         halves = [
             sources.open_train_and_held_out(
                 name.strip(), data_dir=data_dir, skip_broken=skip_broken, most=_HELD_OUT_MOST

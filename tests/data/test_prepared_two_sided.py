@@ -84,10 +84,26 @@ class CycleGan(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield f"{name}{i}", {"image": png(picture), "label": name[-1]}
 
 
+class Plain(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Pictures without another side."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"image": tfds.features.Image()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        yield 0, {"image": png(street(0))}
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     root = tmp_path_factory.mktemp("tfds")
-    for builder in (Cityscapes(data_dir=root), CycleGan(data_dir=root)):
+    for builder in (Cityscapes(data_dir=root), CycleGan(data_dir=root), Plain(data_dir=root)):
         builder.download_and_prepare(file_format="array_record")
     return root
 
@@ -125,5 +141,7 @@ def test_cycle_gan_gives_two_domains(data_dir):
 def test_sets_without_two_sides_are_refused(data_dir):
     with pytest.raises(UserError, match="holds no two domains: it has the splits train, validat"):
         open_domains("cityscapes", data_dir=data_dir)
-    with pytest.raises(UserError, match=r"no split 'train': it has trainA"):
+    with pytest.raises(UserError, match="holds no pairs of pictures: its pictures are image, and"):
+        open_pairs("plain", data_dir=data_dir)
+    with pytest.raises(UserError, match=r"no split 'train': it has t"):
         open_pairs("cycle_gan", data_dir=data_dir)

@@ -61,6 +61,9 @@ def test_two_names_joined_by_a_comma(tmp_path):
     train, held_out = open_domains(f"folder:{a},{b}")
     assert (values(train.a), values(held_out.a)) == ([0, 2], [1])
     assert (values(train.b), values(held_out.b)) == ([50, 51, 52, 53], [100])
+    one = as_data(write_folders(tmp_path / "b2" / "set", cats=4, dogs=6), "zip")
+    train, _ = open_domains(f"{one}/set/dogs,{one}/set/cats")
+    assert (len(train.a), len(train.b)) == (5, 3) and values(train.b) == [0, 1, 3]
     # A path may hold a comma.
     (tmp_path / "set,of").mkdir()
     root = write_folders(tmp_path / "set,of" / "two", trainA=2, trainB=2)
