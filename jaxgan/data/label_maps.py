@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_erosion, distance_transform_edt, label
 
 from jaxgan.data.images import Stored
 from jaxgan.errors import UserError
@@ -21,6 +21,8 @@ MOST = 64
 # Differences in the worst channel. Classes of lossy maps are farther apart than the first; beyond
 # the second compression has not changed a colour, but mixed two.
 _APART, _NEAR = 40, 60
+# Within a class neighbours differ by no more.
+_FLAT = 12
 # The share of a lossy map that may lie farther than that from every class: its blurred edges (17 %
 # of the most delicate of the CMP facades, as pix2pix has them).
 _FAR_SHARE = 0.5
@@ -63,8 +65,8 @@ class LabelCode:
         off = self._off(colours, classes)[places]
         if off.any():
             # Half red and half blue is neither violet nor dark red, but an edge between the two:
-            # what is far from all classes, or a line of one pixel, is as what is next to it.
-            mixed = (off > _NEAR) | (_alike_around(numbers) < 3)
+            # what is far from all classes, or too thin to be anything, is as what is next to it.
+            mixed = (off > _NEAR) | _thin(numbers)
             if not mixed.all():
                 rows, columns = distance_transform_edt(
                     mixed, return_distances=False, return_indices=True
@@ -87,7 +89,7 @@ class LabelCode:
             return
         if look.colours is None:
             raise UserError(f"{name} holds class numbers, where colours are expected")
-        colours, times = look.colours
+        colours, times, _ = look.colours
         off = self._off(colours, self._nearest(colours))
         if look.lossless and off.any():
             raise UserError(
@@ -137,14 +139,15 @@ class Look:
 
     Attributes:
       numbers: int64 [256], how often each number comes; None without numbers.
-      colours: packed colours, ascending, and how often each comes; None where they are too many.
+      colours: packed colours, ascending, how often each comes, and how often in the midst of its
+        like (of a lossy file; else the same); None where they are too many.
     """
 
     def __init__(self, stored: Stored, label_count: int | None):
         self.palette = stored.palette
         self.lossless = stored.lossless
         self.numbers = None
-        self.colours: tuple[np.ndarray, np.ndarray] | None = None
+        self.colours: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         if stored.numbers is not None:
             self.numbers = np.bincount(stored.numbers.ravel(), minlength=256)
         # A palette picture's colours count where each file has a palette of its own.
@@ -155,7 +158,11 @@ class Look:
             if label_count or len(np.unique(packed.ravel()[::_SOME])) <= MOST:
                 found, times = np.unique(packed, return_counts=True)
                 if label_count or len(found) <= MOST:
-                    self.colours = found, times
+                    self.colours = found, times, times
+                if label_count and not stored.lossless:
+                    inside = packed[_calm(stored.picture)]
+                    inner = np.bincount(np.searchsorted(found, inside), minlength=len(found))
+                    self.colours = found, times, inner
 
 
 def find_code(looks: Sequence[Look], label_count: int | None) -> LabelCode | None:
@@ -172,7 +179,8 @@ def find_code(looks: Sequence[Look], label_count: int | None) -> LabelCode | Non
 
     Returns:
       None for pictures. Colours are numbered in ascending order of red, green, blue; of files in a
-      lossy format (facades are such), the `label_count` most frequent ones that are apart count.
+      lossy format (facades are such), the `label_count` ones count that are apart and most frequent
+      where neighbours are alike.
 
     Raises:
       UserError: `label_count` is beyond 255, or some files hold numbers and others colours.
@@ -209,8 +217,8 @@ def _coloured(looks: Sequence[Look], label_count: int | None) -> LabelCode | Non
     if any(look.colours is None for look in looks):
         return None
     found = [look.colours for look in looks if look.colours is not None]
-    colours, inverse = np.unique(np.concatenate([c for c, _ in found]), return_inverse=True)
-    times = np.bincount(inverse, np.concatenate([t for _, t in found]))
+    colours, inverse = np.unique(np.concatenate([c for c, _, _ in found]), return_inverse=True)
+    times = np.bincount(inverse, np.concatenate([inner for _, _, inner in found]))
     if label_count is None:
         if not 2 <= len(colours) <= MOST:
             return None
@@ -244,16 +252,31 @@ def default_palette(count: int) -> np.ndarray:
     return palette.astype(np.uint8)
 
 
-def _alike_around(numbers: np.ndarray) -> np.ndarray:
-    """How many of a pixel's 8 neighbours have its number; outside is as the rim. [height, width]"""
-    height, width = numbers.shape
-    around = np.pad(numbers, 1, mode="edge")
-    shifted = (
-        around[down : down + height, right : right + width] == numbers
+def _calm(picture: np.ndarray) -> np.ndarray:
+    """Pixels whose 8 neighbours have nearly their colour: bool [height, width], False at rims."""
+    wide = picture.astype(np.int16)
+    flat = np.zeros(picture.shape[:2], bool)
+    height, width = (max(size - 2, 0) for size in flat.shape)
+    middle = wide[1 : 1 + height, 1 : 1 + width]
+    differences = (
+        np.abs(wide[down : down + height, right : right + width] - middle).max(axis=2)
         for down in range(3)
         for right in range(3)
     )
-    return np.sum([*shifted], axis=0) - 1
+    flat[1 : 1 + height, 1 : 1 + width] = np.max([*differences], axis=0) <= _FLAT
+    return flat
+
+
+def _thin(numbers: np.ndarray) -> np.ndarray:
+    """Whatever hangs together in one class without 3x3 pixels of it anywhere: bool [h, w]."""
+    thin = np.ones(numbers.shape, bool)
+    for value in np.unique(numbers):
+        pieces, count = label(numbers == value)
+        inside = binary_erosion(numbers == value, np.ones((3, 3)), border_value=1)
+        thick = np.zeros(count + 1, bool)
+        thick[pieces[inside]] = True
+        thin &= ~thick[pieces]
+    return thin
 
 
 def _packed(picture: np.ndarray) -> np.ndarray:

@@ -102,6 +102,28 @@ def test_compressed_colours_are_read_by_the_nearest():
         code.read(noise, "n.jpg")
 
 
+def test_blurred_edges_between_two_classes_are_no_third():
+    # Red on blue: half of each is the dark violet of the stripes below.
+    plan = np.zeros((64, 64), np.uint8)
+    plan[8:40, 10:31] = plan[8:40, 37:50] = 1
+    plan[48:, ::] = 2
+    palette = np.array([[0, 0, 255], [255, 0, 0], [128, 0, 128]], np.uint8)
+    # Rare beside the shades into which compression turns the others.
+    plan[52:60, 4:12] = 3
+    palette = np.concatenate([palette, [[255, 255, 0]]]).astype(np.uint8)
+    smaller = Image.fromarray(palette[plan]).resize((96, 96), Image.Resampling.BICUBIC)
+    file = stored(smaller, "JPEG", quality=80, subsampling=2)
+    code = code_of([file] * 3, 4)
+    expected = np.asarray(Image.fromarray(plan).resize((96, 96), Image.Resampling.NEAREST))
+    # Compression may change the order of colours, and so the numbers.
+    apart = np.abs(code.palette[:, None].astype(int) - palette).max(axis=2)
+    assert apart.min(axis=0).max() < 12
+    found = apart.argmin(axis=1)[code.read(file, "x")]
+    assert (found == expected).mean() > 0.97
+    # None of the stripes' class is left in the upper part.
+    assert (found[:60] == 2).mean() < 0.002
+
+
 def test_labels_outside_the_palette_name_their_file():
     code = code_of([stored(each) for each in NUMBERS], 4)
     text = r"^bad\.png holds the label 4, and there are 4 classes, 0 to 3; "

@@ -64,6 +64,8 @@ def test_two_names_joined_by_a_comma(tmp_path):
     one = as_data(write_folders(tmp_path / "b2" / "set", cats=4, dogs=6), "zip")
     train, _ = open_domains(f"{one}/set/dogs,{one}/set/cats")
     assert (len(train.a), len(train.b)) == (5, 3) and values(train.b) == [0, 1, 3]
+    many = write_folders(tmp_path / "many", x=45, y=45, z=30)
+    assert [len(part.a) for part in open_domains(f"{many},{a}")] == [108, 12]
     # A path may hold a comma.
     (tmp_path / "set,of").mkdir()
     root = write_folders(tmp_path / "set,of" / "two", trainA=2, trainB=2)
@@ -85,6 +87,10 @@ def test_other_data_to_judge_by(tmp_path):
     other = write_folders(tmp_path / "other", A=1, B=2)
     train, held_out = open_domains(str(root), held_out=str(other))
     assert values(train.a) == [0, 1, 2] and values(held_out.b) == [50, 51]
+    # What the other data itself holds out is meant, where it does.
+    other = write_folders(tmp_path / "more", trainA=3, testA=1, trainB=3, testB=2)
+    _, held_out = open_domains(str(root), held_out=str(other))
+    assert (values(held_out.a), values(held_out.b)) == ([50], [150, 151])
 
 
 def complaint(data, **options):
