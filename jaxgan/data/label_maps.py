@@ -256,7 +256,7 @@ def _calm(picture: np.ndarray) -> np.ndarray:
     """Pixels whose 8 neighbours have nearly their colour: bool [height, width], False at rims."""
     wide = picture.astype(np.int16)
     flat = np.zeros(picture.shape[:2], bool)
-    height, width = (max(size - 2, 0) for size in flat.shape)
+    height, width = max(picture.shape[0] - 2, 0), max(picture.shape[1] - 2, 0)
     middle = wide[1 : 1 + height, 1 : 1 + width]
     differences = (
         np.abs(wide[down : down + height, right : right + width] - middle).max(axis=2)
