@@ -149,9 +149,11 @@ def _open(
         domains = ("A", "B")
     else:
         train, held_out = divide(names)
-        domains = _two_classes([names[i] for i in (*train, *held_out)], where, classes)
+        counted = [*train, *held_out]
+        labels = class_names([names[i] for i in counted]) or []
+        domains = _two_classes(sorted(set(labels)), where, classes)
         member = [""] * len(names)
-        for i, label in zip((*train, *held_out), class_names(names) or (), strict=False):
+        for i, label in zip(counted, labels, strict=True):
             member[i] = label
 
     def part(rows: Sequence[int], name: str) -> Domains:
@@ -169,9 +171,8 @@ def _open(
 
 
 def _two_classes(
-    names: Sequence[str], where: str, classes: Sequence[str] | None
+    known: Sequence[str], where: str, classes: Sequence[str] | None
 ) -> tuple[str, str]:
-    known = sorted(set(class_names(names) or ()))
     if not known:
         raise UserError(
             f"--data: {where} holds no two domains: give folders trainA and trainB, class folders "

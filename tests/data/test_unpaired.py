@@ -82,6 +82,20 @@ def test_two_classes_of_a_labelled_folder(tmp_path):
     assert values(open_domains(str(both))[0].b) in ([50], [51])
 
 
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_classes_within_train_and_val(tmp_path, kind):
+    for part, first in (("test", 200), ("train", 0), ("val", 100)):
+        for number, name in enumerate(("cat", "dog", "eel")):
+            for i in range(3):
+                path = tmp_path / "set" / part / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture(first + 10 * number + i)).save(path)
+    data = as_data(tmp_path / "set", kind)
+    train, held_out = open_domains(data, classes=("eel", "cat"))
+    assert (values(train.a), values(train.b)) == ([20, 21, 22], [0, 1, 2])
+    assert (values(held_out.a), values(held_out.b)) == ([120, 121, 122], [100, 101, 102])
+
+
 def test_other_data_to_judge_by(tmp_path):
     root = write_folders(tmp_path / "set", trainA=3, trainB=3)
     other = write_folders(tmp_path / "other", A=1, B=2)
