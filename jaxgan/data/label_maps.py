@@ -23,7 +23,7 @@ MOST = 64
 _APART, _NEAR = 40, 60
 # Within a class neighbours differ by no more.
 _FLAT = 12
-# The share of a lossy map that may lie farther than that from every class: its blurred edges (17 %
+# The share of a lossy map that may lie farther than that from every class: its blurred edges (18 %
 # of the most delicate of the CMP facades, as pix2pix has them).
 _FAR_SHARE = 0.5
 # One pixel in so many is looked at first.

@@ -47,6 +47,19 @@ def test_class_numbers_in_one_channel():
     assert code_of(files, 9).count == 9
 
 
+def test_numbers_of_other_depths():
+    deep = [stored(Image.fromarray(each.astype(np.uint16))) for each in NUMBERS]
+    code = code_of(deep)
+    assert code.count == 5
+    np.testing.assert_array_equal(code.read(deep[0], "x"), NUMBERS[0])
+    # What is no number of a class is a colour.
+    assert code_of([stored(Image.fromarray(NUMBERS[0].astype(np.uint16) * 257))]).by_colour
+    bits = NUMBERS[0] > 2
+    one = stored(Image.fromarray(bits))
+    assert code_of([one]).count == 2
+    np.testing.assert_array_equal(code_of([one]).read(one, "x"), bits)
+
+
 def test_indices_of_one_palette_keep_its_colours():
     files = [with_palette(each, COLOURS) for each in NUMBERS]
     code = code_of(files)
