@@ -17,7 +17,6 @@ from jaxgan.systems.translating import (
     by,
     closeness,
     comparison,
-    padded,
     sample_files,
     translate,
 )
@@ -41,16 +40,6 @@ def example(seed, height, width, name="x"):
     random = np.random.default_rng(seed)
     shown, target = random.integers(0, 256, (2, height, width, 3), np.uint8)
     return Example(name, (np.asarray(from_uint8(jnp.asarray(shown))),), shown, target)
-
-
-@pytest.mark.parametrize("size", [(5, 9), (8, 8), (1, 3), (2, 7)])
-def test_sides_are_reflected_to_a_multiple(size):
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 2), np.uint8)
-    got = padded(picture, 4)
-    assert got.shape[0] % 4 == got.shape[1] % 4 == 0
-    np.testing.assert_array_equal(got[: size[0], : size[1]], picture)
-    if size == (5, 9):
-        np.testing.assert_array_equal(got, np.pad(picture, ((0, 3), (0, 3), (0, 0)), "reflect"))
 
 
 @pytest.mark.parametrize("stages", [False, True])

@@ -5,7 +5,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
@@ -21,6 +21,8 @@ SUFFIXES = frozenset(
     )
 )
 _ORIENTATION = 0x0112  # the EXIF tag
+# Formats that give back the very numbers that were put in.
+_LOSSLESS = frozenset({"PNG", "BMP", "GIF", "PPM", "TGA", "TIFF"})
 
 # Pillow's decoders let all of these escape on damaged files.
 _DECODE_ERRORS = (
@@ -60,6 +62,41 @@ def read_image(path_or_bytes: str | os.PathLike[str] | bytes) -> np.ndarray:
         with _open(path_or_bytes) as image:
             image.load()
             return _to_rgb(image)
+    except _DECODE_ERRORS as error:
+        raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
+
+
+class Stored(NamedTuple):
+    """A picture, and the numbers that its file holds: class numbers, where it is a label map.
+
+    Attributes:
+      picture: uint8 [height, width, 3], as `read_image` gives it.
+      numbers: uint8 [height, width] of a file with one channel (of a palette picture its indices),
+        else None.
+      palette: the colours of a palette picture's indices, three bytes each, else None.
+      lossless: whether its format keeps numbers exactly, as JPEG does not.
+    """
+
+    picture: np.ndarray
+    numbers: np.ndarray | None
+    palette: bytes | None
+    lossless: bool
+
+
+def read_stored(path_or_bytes: str | os.PathLike[str] | bytes) -> Stored:
+    """Decodes a picture and keeps the numbers that stand in its file; raises as `read_image`."""
+    try:
+        with _open(path_or_bytes) as image:
+            image.load()
+            lossless = image.format in _LOSSLESS
+            upright = ImageOps.exif_transpose(image)
+            palette = bytes(upright.getpalette("RGB") or ()) if upright.mode == "P" else None
+            numbers = None
+            if upright.mode in ("1", "L", "P") or upright.mode.startswith(("I;16", "I")):
+                values = np.asarray(upright)
+                if int(values.min()) >= 0 and int(values.max()) <= 255:
+                    numbers = values.astype(np.uint8)
+            return Stored(_to_rgb(upright), numbers, palette, lossless)
     except _DECODE_ERRORS as error:
         raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
 

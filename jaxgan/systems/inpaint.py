@@ -12,6 +12,7 @@ from jax import Array
 from jaxgan import losses
 from jaxgan.game import Batch, Outcome, System, Turn
 from jaxgan.losses import AdversarialLoss
+from jaxgan.nets.inpaint import fill
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec, fold
 
@@ -23,11 +24,6 @@ Holes = Callable[[Array, int, int, int], Array]
 def with_hole(pictures: Array, mask: Array) -> Array:
     """Pictures whose hole is grey (0), all of `[batch, height, width, ...]`."""
     return pictures * (1.0 - mask)
-
-
-def filled(pictures: Array, made: Array, mask: Array) -> Array:
-    """`made` in the hole, `pictures` around it."""
-    return with_hole(pictures, mask) + made * mask
 
 
 def inpaint(
@@ -76,7 +72,7 @@ def inpaint(
         total, metrics = hole_weight * hole + rest_weight * rest, {"hole": hole, "rest": rest}
         if adversarial_weight:
             real_logits = critic(real, mask) if loss.needs_real else None
-            fake_logits = critic(filled(real, turn.fake[-1], mask), mask)
+            fake_logits = critic(fill(real, turn.fake[-1], mask), mask)
             metrics["adversarial"] = loss.generator(fake_logits, real_logits).mean()
             total = total + adversarial_weight * metrics["adversarial"]
         return Outcome(total, metrics)
@@ -84,7 +80,7 @@ def inpaint(
     def critic_loss(turn: Turn) -> Outcome:
         real, mask = turn.batch["real"], turn.batch["mask"]
         real_logits, updated = turn.networks["critic"].update(real, mask)
-        fake_logits, updated = updated.update(filled(real, turn.fake[-1], mask), mask)
+        fake_logits, updated = updated.update(fill(real, turn.fake[-1], mask), mask)
         return Outcome(
             loss.critic(real_logits, fake_logits).mean(),
             {

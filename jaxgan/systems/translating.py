@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax import Array
 
+from jaxgan.data.framing import pad_to_multiple
 from jaxgan.data.images import write_image
 from jaxgan.errors import UserError
 from jaxgan.experiment import Networks, SampleRequest
@@ -41,20 +42,6 @@ class Example(NamedTuple):
 Translate = Callable[[Networks, Example], np.ndarray]
 
 
-def padded(picture: np.ndarray, multiple: int) -> np.ndarray:
-    """[height, width, ...] with sides that `multiple` divides, reflected at the lower and right.
-
-    A side of one pixel is repeated, having nothing to reflect.
-    """
-    missing = [(0, -side % multiple) for side in picture.shape[:2]]
-    rest = [(0, 0)] * (picture.ndim - 2)
-    for axis, (_, more) in enumerate(missing):
-        only = [(0, more) if i == axis else (0, 0) for i in range(2)]
-        mode: Literal["reflect", "edge"] = "reflect" if picture.shape[axis] > 1 else "edge"
-        picture = np.pad(picture, only + rest, mode=mode)
-    return picture
-
-
 @jax.jit
 def _apply(network: Network, *given: Array) -> Array:
     made = network(*given)
@@ -73,7 +60,7 @@ def translate(network: Network, *given: np.ndarray, multiple: int) -> np.ndarray
       uint8 [height, width, channels].
     """
     height, width = given[0].shape[:2]
-    made = _apply(network, *(padded(one, multiple)[None] for one in given))
+    made = _apply(network, *(pad_to_multiple(one, multiple)[None] for one in given))
     return to_uint8(np.asarray(made)[0, :height, :width])
 
 
