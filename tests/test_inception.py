@@ -9,8 +9,8 @@ import pytest
 from scipy import ndimage
 
 from jaxgan.errors import UserError
-from jaxgan.nets.inception import InceptionV3, bilinear_matrix, load_inception
-from jaxgan.ops.resample import resize
+from jaxgan.nets.inception import InceptionV3, load_inception
+from jaxgan.ops.resample import bilinear_matrix, resize
 
 # A layer's kernel (rows, columns), channels in and out, as the table of the published weights has
 # them; written out here once more so that a slip in the module cannot hide.

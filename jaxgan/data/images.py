@@ -5,9 +5,10 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from jaxgan.errors import UserError
 
@@ -20,6 +21,8 @@ SUFFIXES = frozenset(
     )
 )
 _ORIENTATION = 0x0112  # the EXIF tag
+# Formats that give back the very numbers that were put in.
+_LOSSLESS = frozenset({"PNG", "BMP", "GIF", "PPM", "TGA", "TIFF"})
 
 # Pillow's decoders let all of these escape on damaged files.
 _DECODE_ERRORS = (
@@ -63,6 +66,56 @@ def read_image(path_or_bytes: str | os.PathLike[str] | bytes) -> np.ndarray:
         raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
 
 
+class Stored(NamedTuple):
+    """A picture, and the numbers that its file holds: class numbers, where it is a label map.
+
+    Attributes:
+      picture: uint8 [height, width, 3], as `read_image` gives it.
+      numbers: uint8 [height, width] of a file with one channel (of a palette picture its indices),
+        else None.
+      palette: the colours of a palette picture's indices, three bytes each, else None.
+      lossless: whether its format keeps numbers exactly, as JPEG does not.
+    """
+
+    picture: np.ndarray
+    numbers: np.ndarray | None
+    palette: bytes | None
+    lossless: bool
+
+
+def read_stored(path_or_bytes: str | os.PathLike[str] | bytes) -> Stored:
+    """Decodes a picture and keeps the numbers that stand in its file; raises as `read_image`."""
+    try:
+        with _open(path_or_bytes) as image:
+            image.load()
+            lossless = image.format in _LOSSLESS
+            upright = ImageOps.exif_transpose(image)
+            palette = bytes(upright.getpalette("RGB") or ()) if upright.mode == "P" else None
+            numbers = None
+            if upright.mode in ("1", "L", "P") or upright.mode.startswith(("I;16", "I")):
+                values = np.asarray(upright)
+                if int(values.min()) >= 0 and int(values.max()) <= 255:
+                    numbers = values.astype(np.uint8)
+            return Stored(_to_rgb(upright), numbers, palette, lossless)
+    except _DECODE_ERRORS as error:
+        raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
+
+
+def read_hole(path_or_bytes: str | os.PathLike[str] | bytes) -> np.ndarray | None:
+    """Where a picture is transparent, bool [height, width]; None without transparency.
+
+    Raises as `read_image` does.
+    """
+    try:
+        with _open(path_or_bytes) as image:
+            upright = ImageOps.exif_transpose(image)
+            if not upright.has_transparency_data:
+                return None
+            return np.asarray(upright.convert("RGBA"))[..., 3] < 128
+    except _DECODE_ERRORS as error:
+        raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
+
+
 def image_size(path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[int, int]:
     """(height, width) of what `read_image` would give, from the header alone; raises as it does."""
     try:
@@ -77,12 +130,13 @@ def image_size(path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[int, int]
         raise UserError(f"{_label(path_or_bytes)}cannot be read: {_one_line(error)}") from error
 
 
-def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
+def write_image(path: str | os.PathLike[str], image: np.ndarray, *, xmp: str | None = None) -> Path:
     """Writes a picture in the format of the suffix; a file that was there is replaced in one go.
 
     Args:
       path: where to, with a suffix such as .png or .jpg.
       image: uint8 [height, width, 3] RGB or [height, width] grey.
+      xmp: a packet of metadata to go into a PNG, JPEG or WebP file.
 
     Returns:
       The path.
@@ -97,7 +151,13 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
     if image.dtype != np.uint8:
         raise ValueError(f"write_image takes uint8, got {image.dtype}")
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind, **({"quality": 95} if kind == "JPEG" else {}))
+    options: dict[str, Any] = {"quality": 95} if kind == "JPEG" else {}
+    if xmp is not None and kind == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp)
+    elif xmp is not None:
+        options["xmp"] = xmp.encode()
+    Image.fromarray(image).save(buffer, kind, **options)
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(buffer.getvalue())

@@ -241,9 +241,11 @@ def _from_files(
         def look(index: int) -> None:
             pictures[index] = square_of(chosen[index], side, channels)
 
-        broken = sources.find_broken(chosen, look, skip_broken)
+        chosen_names = [chosen.name(i) for i in range(len(chosen))]
+        where = chosen.description["where"]
+        broken = sources.find_broken(chosen_names, where, look, skip_broken)
         values = np.array([classes.index(number[i]) for i in indices]) if classes else None
-        skipped = [chosen.name(i) for i in broken]
+        skipped = [chosen_names[i] for i in broken]
         about = {**chosen.description, "skipped": skipped}
         whole = _labelled(pictures, values, classes, about)
         return whole.take(np.delete(np.arange(len(indices)), broken)) if broken else whole

@@ -90,7 +90,8 @@ def open_prepared(
       UserError: not prepared (the message has the command that does it), prepared in a format that
         cannot be read without TensorFlow, no such split, or no picture in its examples.
     """
-    folder, builder, records, feature = _open(name, data_dir, split)
+    folder, builder, records, pictures = open_split(name, data_dir, split)
+    feature = _one_picture(name, pictures)
     identity = f"{builder.info.full_name}[{split}]"
     return ReadSource(
         [f"{identity} #{i}" for i in range(len(records))],
@@ -139,7 +140,8 @@ def open_records(
     Raises:
       UserError: as `open_prepared`, and where there is no such feature.
     """
-    folder, builder, records, feature = _open(name, data_dir, split)
+    folder, builder, records, pictures = open_split(name, data_dir, split)
+    feature = _one_picture(name, pictures)
     path, classes = _label_feature(name, builder)
     first = 0
     if builder.info.name == "emnist":
@@ -174,10 +176,27 @@ def _label_feature(name: str, builder: Any) -> tuple[tuple[str, ...], tuple[str,
     raise UserError(f"--data={name}: the label is {wanted!r}, {did_you_mean(wanted, usable)}")
 
 
-def _open(
+def _one_picture(name: str, pictures: list[str]) -> str:
+    """Which picture of an example is meant."""
+    feature = next((key for key in _FEATURES if key in pictures), None)
+    if feature is None and len(pictures) == 1:
+        feature = pictures[0]
+    if feature is None:
+        raise UserError(
+            f"TFDS set '{name}' cannot be used as pictures: its pictures are "
+            f"{', '.join(pictures) or 'none'}, and one named hr or image is needed"
+        )
+    return feature
+
+
+def open_split(
     name: str, data_dir: str | os.PathLike[str] | None, split: str
-) -> tuple[Path, Any, Any, str]:
-    """The folder, TFDS's builder, the records of a split and which of their features is meant."""
+) -> tuple[Path, Any, Any, list[str]]:
+    """The folder, TFDS's builder, the records of a split, and which features are pictures.
+
+    The records hold pictures as they were stored, encoded. Raises UserError as `open_prepared`, but
+    for the last reason.
+    """
     folder = _find(name, data_dir)
     known = splits(name, data_dir)
     if split not in known:
@@ -192,18 +211,10 @@ def _open(
         for key, feature in builder.info.features.items()
         if isinstance(feature, tfds.features.Image)
     ]
-    feature = next((key for key in _FEATURES if key in pictures), None)
-    if feature is None and len(pictures) == 1:
-        feature = pictures[0]
-    if feature is None:
-        raise UserError(
-            f"TFDS set '{name}' cannot be used as pictures: its pictures are "
-            f"{', '.join(pictures) or 'none'}, and one named hr or image is needed"
-        )
     # The bytes as they were stored: every source decodes with `images.read_image`.
     decoders = {key: tfds.decode.SkipDecoding() for key in pictures}
     records = builder.as_data_source(split=split, decoders=decoders)
-    return folder, builder, records, feature
+    return folder, builder, records, pictures
 
 
 def _find(name: str, data_dir: str | os.PathLike[str] | None) -> Path:

@@ -37,6 +37,11 @@ def number_classes(
     return numbers, classes
 
 
+def evenly_spaced(total: int, count: int) -> list[int]:
+    """`count` numbers of [0, total), ascending, each in the middle of its share of the range."""
+    return [(2 * k + 1) * total // (2 * count) for k in range(count)]
+
+
 def hold_out(labelled: Labelled) -> tuple[Labelled, Labelled]:
     """All but a tenth of each class, and that tenth, evenly spaced in the order of the data.
 
@@ -50,7 +55,7 @@ def hold_out(labelled: Labelled) -> tuple[Labelled, Labelled]:
     for label in range(max(len(labelled.classes), 1)):
         rows = np.flatnonzero(labels == label)
         count = max(len(rows) // _HELD_OUT_SHARE, 1) if len(rows) > 1 else 0
-        chosen += [int(rows[(2 * k + 1) * len(rows) // (2 * count)]) for k in range(count)]
+        chosen += [int(rows[i]) for i in evenly_spaced(len(rows), count)]
     if not chosen:
         raise UserError(
             f"{labelled.description['where']} holds one picture of a class at most: at least 2 are "

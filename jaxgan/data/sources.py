@@ -7,28 +7,23 @@ the user typed after `--data=`.
 import concurrent.futures
 import difflib
 import os
-import zipfile
-import zlib
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Sequence
 
-from jaxgan.data import images, prepared
+import numpy as np
+
+from jaxgan.data import prepared
 from jaxgan.data.class_folders import HELD_OUT_NAMES, divide
+from jaxgan.data.listing import archive_of, list_folder, list_zip
 from jaxgan.data.pictures import ArraySource, ReadSource, Source, Subset
+from jaxgan.data.selection import evenly_spaced
 from jaxgan.errors import UserError
 
 __all__ = ["ArraySource", "Source", "open_source", "open_train_and_held_out"]
 
-# What macOS puts into every zip, and where archives keep their licences: never pictures to train
-# on.
-_IGNORED_FOLDERS = frozenset({"__MACOSX", "META"})
 _KINDS = ("folder", "zip", "tfds")
 _ARRAYS = ("npz", "csv", "idx")  # what `labelled.open_labelled` takes besides
 _HELD_OUT_MOST = 10
-# What is no picture, but may hold some once the archive around it is unpacked.
-_PACKED = (".zip", ".csv", ".npz", ".gz", "ubyte")
 _NAMED_AT_MOST = 5
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
 
 
 def open_source(
@@ -70,7 +65,7 @@ def open_source(
         return prepared.open_prepared(where, data_dir, split=split, memory_limit=memory_limit)
     if split != "train":
         raise UserError(f"{where} has no split '{split}': a folder or a zip has only train")
-    names, read_bytes = _list_folder(where) if kind == "folder" else _list_zip(where)
+    names, read_bytes = list_folder(where) if kind == "folder" else list_zip(where)
     source = ReadSource(
         names, read_bytes, {"kind": kind, "where": where}, memory_limit=memory_limit
     )
@@ -83,12 +78,14 @@ def open_train_and_held_out(
     data_dir: str | os.PathLike[str] | None = None,
     skip_broken: bool = False,
     memory_limit: int | None = None,
+    most: int = _HELD_OUT_MOST,
 ) -> tuple[Source, Source]:
     """Opens `data` as two sources without a picture in common: one to train on, one to judge by.
 
     The sample and TFDS sets have their own division. A folder or a zip whose pictures lie under
     train/ and one of validation/, valid/, val/ or test/ is divided so. From anything else a tenth
-    of the pictures, at least 1 and at most 10, is held out, evenly spaced in the order of names.
+    of the pictures, at least 1 and at most `most`, is held out, evenly spaced in the order of
+    names.
 
     Args and raises: as `open_source`, and UserError where there is but one picture.
     """
@@ -109,10 +106,10 @@ def open_train_and_held_out(
     if kind == "tfds":
         splits = prepared.splits(where, data_dir)
         held_out_split = next((name for name in HELD_OUT_NAMES if name in splits), None)
-        return (train, part(held_out_split)) if held_out_split else _hold_out(train)
+        return (train, part(held_out_split)) if held_out_split else hold_out(train, most=most)
     train_rows, held_out_rows = divide([train.name(i) for i in range(len(train))])
     if not held_out_rows:
-        return _hold_out(train)
+        return hold_out(train, most=most)
     return (
         Subset(train, train_rows, {"part": "train"}),
         Subset(train, held_out_rows, {"part": "held out"}),
@@ -147,19 +144,24 @@ def open_held_out(
     )
 
 
-def _hold_out(source: Source) -> tuple[Source, Source]:
+def hold_out(source: Source, *, most: int = _HELD_OUT_MOST) -> tuple[Source, Source]:
+    """All but a tenth of the pictures, and that tenth: at least 1, at most `most`, evenly spaced.
+
+    Raises:
+      UserError: there is but one picture.
+    """
     total = len(source)
     if total < 2:
         raise UserError(
             f"{source.description['where']} holds one picture: at least 2 are needed, "
             "one of them to be held out"
         )
-    count = min(max(total // 10, 1), _HELD_OUT_MOST)
-    chosen = {(2 * k + 1) * total // (2 * count) for k in range(count)}
-    rest = [i for i in range(total) if i not in chosen]
+    count = min(max(total // 10, 1), most)
+    chosen = evenly_spaced(total, count)
+    rest = np.delete(np.arange(total), chosen).tolist()
     return (
         Subset(source, rest, {"part": "all but the held-out pictures"}),
-        Subset(source, sorted(chosen), {"part": f"{count} held-out pictures, evenly spaced"}),
+        Subset(source, chosen, {"part": f"{count} held-out pictures, evenly spaced"}),
     )
 
 
@@ -175,7 +177,7 @@ def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]
     path = os.path.expanduser(data)
     if data and os.path.isdir(path):
         return "folder", path
-    if data and _archive(path) is not None:
+    if data and archive_of(path) is not None:
         return "zip", path
     if data.lower().endswith(".zip") or data.startswith(("/", "./", "../", "~")):
         raise UserError(f"--data={data}: there is no such folder or .zip")
@@ -192,74 +194,15 @@ def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]
     return "tfds", data
 
 
-def _archive(path: str) -> Path | None:
-    """The file that `path` is or lies in: photos.zip for photos.zip/train."""
-    return next((p for p in (Path(path), *Path(path).parents) if p.is_file()), None)
-
-
-def _is_picture(parts: tuple[str, ...]) -> bool:
-    if any(part.startswith(".") or part in _IGNORED_FOLDERS for part in parts):
-        return False
-    return os.path.splitext(parts[-1])[1].lower() in images.SUFFIXES
-
-
-def _list_folder(where: str) -> tuple[list[str], Callable[[int], bytes]]:
-    root = Path(where)
-    if root.is_file():
-        raise UserError(f"--data: {where} is a file, not a folder; a zip is given as zip:{where}")
-    if not root.is_dir():
-        raise UserError(f"--data: there is no folder {where}")
-    found = (Path(folder, file) for folder, _, files in os.walk(root) for file in files)
-    relative = (path.relative_to(root) for path in found)
-    names = sorted(path.as_posix() for path in relative if _is_picture(path.parts))
-    if not names:
-        raise UserError(f"--data: no pictures in {where} or the folders in it; {_suffixes()}")
-    return names, lambda i: (root / names[i]).read_bytes()
-
-
-def _list_zip(where: str) -> tuple[list[str], Callable[[int], bytes]]:
-    archive = _archive(where)
-    if archive is None:
-        raise UserError(f"--data: there is no file {where}")
-    try:
-        opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"--data: {archive} is not a readable zip: {error}") from error
-    inside = PurePosixPath(Path(where).relative_to(archive).as_posix())
-    entries = {}
-    for entry in opened.infolist():
-        path = PurePosixPath(entry.filename)
-        if not entry.is_dir() and path.is_relative_to(inside):
-            relative = path.relative_to(inside)
-            if relative.parts and _is_picture(relative.parts):
-                entries[relative.as_posix()] = entry
-    names = sorted(entries)
-    if not names:
-        packed = [name for name in opened.namelist() if name.lower().endswith(_PACKED)]
-        hint = f"unpack it, for it holds {packed[0]}; " if packed else ""
-        raise UserError(f"--data: no pictures in {where}; {hint}{_suffixes()}")
-    if entries[names[0]].flag_bits & 1:
-        raise UserError(f"--data: {archive} has a password; unpack it and give the folder")
-
-    def read_bytes(index: int) -> bytes:
-        try:
-            return opened.read(entries[names[index]])
-        except _ZIP_ERRORS as error:
-            raise UserError(f"cannot be read: {error}") from error
-
-    return names, read_bytes
-
-
-def _suffixes() -> str:
-    return "files read are " + " ".join(sorted(images.SUFFIXES))
-
-
-def find_broken(source: Source, look: Callable[[int], object], skip_broken: bool) -> list[int]:
+def find_broken(
+    names: Sequence[str], where: str, look: Callable[[int], object], skip_broken: bool
+) -> list[int]:
     """Calls `look(i)` for every picture, on threads, and says which ones cannot be read.
 
     Args:
-      source: the pictures.
-      look: reads picture `i` of it, and raises UserError where that fails.
+      names: of the pictures.
+      where: they are, for messages.
+      look: reads picture `i`, and raises UserError where that fails.
       skip_broken: whether some may be broken.
 
     Raises:
@@ -275,18 +218,17 @@ def find_broken(source: Source, look: Callable[[int], object], skip_broken: bool
 
     # Pillow decodes outside Python's lock, so threads use every core.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        problems = list(pool.map(problem, range(len(source))))
+        problems = list(pool.map(problem, range(len(names))))
     broken = [i for i, text in enumerate(problems) if text is not None]
     if not broken:
         return []
-    where = source.description["where"]
-    names = [source.name(i) for i in broken]
-    listed = ", ".join(names[:_NAMED_AT_MOST]) + (", ..." if len(names) > _NAMED_AT_MOST else "")
-    if len(broken) == len(source):
+    listed = ", ".join(names[i] for i in broken[:_NAMED_AT_MOST])
+    listed += ", ..." if len(broken) > _NAMED_AT_MOST else ""
+    if len(broken) == len(names):
         raise UserError(f"none of the {len(names)} pictures in {where} can be read: {listed}")
     if not skip_broken:
         raise UserError(
-            f"{len(names)} of {len(source)} pictures in {where} cannot be read: {listed} "
+            f"{len(broken)} of {len(names)} pictures in {where} cannot be read: {listed} "
             f"({problems[broken[0]]}); mend or remove them, or pass --skip_broken"
         )
     return broken
@@ -294,8 +236,10 @@ def find_broken(source: Source, look: Callable[[int], object], skip_broken: bool
 
 def _verified(source: ReadSource, skip_broken: bool) -> Source:
     """The source, or the readable part of it, after decoding every picture once."""
-    broken = set(find_broken(source, source.__getitem__, skip_broken))
+    names = [source.name(i) for i in range(len(source))]
+    where = source.description["where"]
+    broken = set(find_broken(names, where, source.__getitem__, skip_broken))
     if not broken:
         return source
     kept = [i for i in range(len(source)) if i not in broken]
-    return Subset(source, kept, {"skipped": [source.name(i) for i in sorted(broken)]})
+    return Subset(source, kept, {"skipped": [names[i] for i in sorted(broken)]})

@@ -18,7 +18,7 @@ from jax.sharding import Mesh
 
 from jaxgan.metrics import classifier
 from jaxgan.metrics.stamp import Stamp, enough
-from jaxgan.nets.inception import bilinear_matrix, load_inception
+from jaxgan.nets.inception import load_inception
 from jaxgan.ops import resample
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.parallel import make_mesh
@@ -128,7 +128,7 @@ def inception(
         x = jnp.broadcast_to(x, (*x.shape[:-1], 3))
         with jax.default_matmul_precision("highest"):
             if x.shape[1:3] != (_SIDE, _SIDE):
-                rows, columns = (bilinear_matrix(side, _SIDE) for side in x.shape[1:3])
+                rows, columns = (resample.bilinear_matrix(side, _SIDE) for side in x.shape[1:3])
                 x = resample.resize(x, rows, columns)
             return cast(tuple[Array, Array], module.apply({"params": params}, x))
 

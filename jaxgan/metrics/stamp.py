@@ -54,7 +54,8 @@ class Stamp:
 class Measured:
     """Figures by name, and the stamps of those that have one.
 
-    NAME_spread is the standard deviation of the figure NAME, whose stamp it shares.
+    NAME_spread is the standard deviation of the figure NAME, and NAME_OTHER a baseline of it; they
+    share its stamp.
     """
 
     figures: Mapping[str, float]

@@ -269,20 +269,3 @@ def _check_digest(path: str | Path, wanted: str, found: str) -> None:
             f"{path} has the SHA-256 {found}, not {wanted}: it is another file, or damaged; get it "
             "again"
         )
-
-
-def bilinear_matrix(size_in: int, size_out: int) -> np.ndarray:
-    """Bilinear interpolation along one axis, float64 `[size_out, size_in]`; rows sum to 1.
-
-    Pixel centres lie at half-integers, the border is repeated, and nothing is smoothed before it
-    shrinks: PyTorch's `interpolate(mode="bilinear", align_corners=False)`, which pytorch-fid calls.
-    """
-    centres = (np.arange(size_out) + 0.5) * (size_in / size_out) - 0.5
-    centres = np.clip(centres, 0.0, size_in - 1.0)
-    first = np.minimum(centres.astype(int), max(size_in - 2, 0))
-    share = centres - first
-    matrix = np.zeros((size_out, size_in))
-    rows = np.arange(size_out)
-    matrix[rows, first] += 1.0 - share
-    matrix[rows, np.minimum(first + 1, size_in - 1)] += share
-    return matrix

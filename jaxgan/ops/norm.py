@@ -99,6 +99,29 @@ class PixelNorm(nn.Module):
         return (wide * lax.rsqrt(mean_square + self.epsilon)).astype(x.dtype)
 
 
+def normalise(x: Array, norm: str, *, train: bool) -> Array:
+    """`x [batch, *spatial, channels]` through a normalisation that is known by name.
+
+    For networks that leave the choice to whoever builds them; called inline, in a compact method.
+
+    Args:
+      x: what is normalised.
+      norm: 'batch'; 'instance', without scale and shift, as image-to-image networks have it
+        (CycleGAN, arXiv 1703.10593); or 'none'.
+      train: as the layers take it.
+
+    Raises:
+      ValueError: for another name.
+    """
+    if norm == "batch":
+        return BatchNorm()(x, train=train)
+    if norm == "instance":
+        return InstanceNorm(use_scale=False, use_bias=False)(x, train=train)
+    if norm == "none":
+        return x
+    raise ValueError(f"norm is 'batch', 'instance' or 'none', not {norm!r}")
+
+
 class SpectralNorm(nn.Module):
     """Divides a layer's kernel by an estimate of its largest singular value (Miyato et al. 2018,
     alg. 1).

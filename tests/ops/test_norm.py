@@ -12,6 +12,7 @@ from jaxgan.ops.norm import (
     PixelNorm,
     SpectrallyNormalised,
     SpectralNorm,
+    normalise,
 )
 
 KEY = jax.random.key(0)
@@ -40,6 +41,31 @@ def test_statistics_scale_and_bias(layer, axes, epsilon):
     expected = centred / np.sqrt(wide.var(axes, keepdims=True) + epsilon)
     expected = expected * affine["scale"] + affine["bias"]
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+
+
+class Named(nn.Module):
+    norm: str
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        return normalise(x, self.norm, train=train)
+
+
+def test_a_normalisation_by_name():
+    x = image(4, 5, 6, 3)
+    y, variables = Named("instance").init_with_output(KEY, x, train=True)
+    assert not variables
+    expected = (x - x.mean((1, 2), keepdims=True)) / x.std((1, 2), keepdims=True)
+    np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
+    y, variables = Named("batch").init_with_output(KEY, x, train=True)
+    assert set(variables) == {"params", "batch_stats"}
+    expected = (x - x.mean((0, 1, 2))) / x.std((0, 1, 2))
+    np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
+    y, variables = Named("none").init_with_output(KEY, x, train=True)
+    assert not variables
+    np.testing.assert_array_equal(y, x)
+    with pytest.raises(ValueError, match="not 'layer'"):
+        Named("layer").init(KEY, x, train=True)
 
 
 def test_batch_norm_averages_when_training_and_uses_them_otherwise():
