@@ -11,6 +11,7 @@ from PIL import Image
 from jaxgan import experiment as experiments
 from jaxgan import main
 from jaxgan.data.images import read_image
+from jaxgan.provenance import says_synthetic
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +177,45 @@ def test_without_the_critics_opinion_only_the_generator_plays(command, tiny_flag
     assert code == 0, out + error
     last = json.loads((run_dir / "metrics.jsonl").read_text().splitlines()[-1])
     assert "train/l1" in last and not any("critic" in name for name in last)
+
+
+def test_swapped_frames_are_marked_and_keep_their_size(trained, command, tmp_path):
+    run_dir = trained("faceswap")
+    (tmp_path / "film").mkdir()
+    for name, size in (("1", (48, 64)), ("2", (30, 30))):
+        Image.fromarray(noise(*size, 3)).save(tmp_path / "film" / f"{name}.jpg")
+    sample = ["--mode=sample", f"--run_dir={run_dir}", f"--input={tmp_path / 'film'}"]
+    code, _, error = command(*sample, f"--output={tmp_path / 'swapped'}")
+    assert code == 0, error
+    assert read_image(tmp_path / "swapped" / "1.png").shape == (48, 64, 3)
+    assert all(says_synthetic(tmp_path / "swapped" / f"{name}.png") for name in "12")
+    one = ["--mode=sample", f"--run_dir={run_dir}", f"--input={tmp_path / 'film' / '1.jpg'}"]
+    code, _, error = command(*one, f"--output={tmp_path / 'out.bmp'}")
+    assert code == 2 and "which say so" in error
+    # The other way, the other decoder.
+    code, _, _ = command(*one, f"--output={tmp_path / 'back.png'}", "--direction=BtoA")
+    assert code == 0
+    there, back = (read_image(tmp_path / name) for name in ("swapped/1.png", "back.png"))
+    assert (there != back).any()
+
+
+def test_a_detector_scores_files_and_does_not_look_at_the_mark(trained, command, tmp_path):
+    run_dir = trained("deepfake_detector")
+    (tmp_path / "faces").mkdir()
+    picture = noise(60, 50, 3)
+    marked = picture.copy()
+    marked[-10:] = 0
+    other = noise(60, 50, 3, seed=1)
+    for name, content in (("plain", picture), ("marked", marked), ("other", other)):
+        Image.fromarray(content).save(tmp_path / "faces" / f"{name}.png")
+    out = tmp_path / "faces.csv"
+    code, _, error = command(
+        "--mode=sample", f"--run_dir={run_dir}", f"--input={tmp_path / 'faces'}", f"--output={out}"
+    )
+    assert code == 0, error
+    header, *rows = out.read_text().splitlines()
+    assert header == "file,generated"
+    chances = dict(row.split(",") for row in rows)
+    assert set(chances) == {"plain.png", "marked.png", "other.png"}
+    assert chances["plain.png"] == chances["marked.png"] != chances["other.png"]
+    assert all(0 < float(chance) < 1 for chance in chances.values())

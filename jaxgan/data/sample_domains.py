@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan.data import sample, scenes
+from jaxgan.data import people, sample, scenes
 from jaxgan.data.pictures import ArraySource
 from jaxgan.data.resize import imresize
 from jaxgan.data.strokes import painting
@@ -80,9 +80,21 @@ def _streets(side: int) -> EmbeddedDomains:
     )
 
 
+def _people(side: int) -> EmbeddedDomains:
+    train, apart = (people.people(side, count, first) for count, first in ((240, 0), (40, 240)))
+    names = tuple(people.PEOPLE)
+    return EmbeddedDomains(
+        (train[names[0]], train[names[1]]),
+        (apart[names[0]], apart[names[1]]),
+        (names[0], names[1]),
+        "drawn faces of two people who do not exist",
+    )
+
+
 DOMAINS: dict[str, Callable[[int], EmbeddedDomains]] = {
     "domains": _photographs,
     "streets": _streets,
+    "people": _people,
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from jaxgan.data.framing import pad_to_multiple
-from jaxgan.data.images import write_image
+from jaxgan.data.images import SUFFIXES, write_image
 from jaxgan.errors import UserError
 from jaxgan.experiment import Networks, SampleRequest
 from jaxgan.media import Grid, to_uint8
@@ -17,9 +17,6 @@ from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.ssim import ssim
 from jaxgan.metrics.stamp import Measured, Stamp
 from jaxgan.state import Network
-
-# What a folder is looked through for.
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 
 class Example(NamedTuple):
@@ -148,25 +145,45 @@ def closeness(
     return Measured(figures, stamps)
 
 
+def picture_files(where: Path | None) -> list[Path]:
+    """The picture that `--input` names, or all those in the folder that it names, by name.
+
+    Raises:
+      UserError: it is not given, there is nothing, or no picture in the folder.
+    """
+    if where is None:
+        raise UserError("--mode=sample needs --input=PICTURE, or a folder of them")
+    if where.is_file():
+        return [where]
+    if not where.is_dir():
+        raise UserError(f"--input={where}: there is no such file or folder")
+    files = sorted(path for path in where.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise UserError(f"--input={where}: there are no pictures in this folder")
+    return files
+
+
 def sample_files(
-    read: Callable[[Path], Example], through: Translate
+    read: Callable[[Path], Example],
+    through: Translate,
+    *,
+    write: Callable[[Path, np.ndarray], Path] = write_image,
 ) -> Callable[[Networks, SampleRequest], Path]:
     """Makes the `sample` of an experiment: a picture of any size, or all of a folder.
 
     `--output` is then a file, or a folder, which is made; files keep their names and become PNGs.
+
+    Args:
+      read: reads an input from its file.
+      through: translates it.
+      write: writes the result to a file.
     """
 
     def sample(networks: Networks, request: SampleRequest) -> Path:
-        if request.input is None:
-            raise UserError("--mode=sample needs --input=PICTURE, or a folder of them")
-        if request.input.is_file():
-            write_image(request.output, through(networks, read(request.input)))
+        files = picture_files(request.input)
+        if files == [request.input]:
+            write(request.output, through(networks, read(files[0])))
             return request.output
-        if not request.input.is_dir():
-            raise UserError(f"--input={request.input}: there is no such file or folder")
-        files = sorted(p for p in request.input.iterdir() if p.suffix.lower() in SUFFIXES)
-        if not files:
-            raise UserError(f"--input={request.input}: there are no pictures in this folder")
         stems = [file.stem for file in files]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
             raise UserError(f"--input={request.input}: two pictures would become {twice}.png")
@@ -176,7 +193,7 @@ def sample_files(
             raise UserError(f"--output={request.output}: {error.strerror or error}") from None
         for file in files:
             made = through(networks, read(file))
-            write_image(request.output / f"{file.stem}.png", made)
+            write(request.output / f"{file.stem}.png", made)
         return request.output
 
     return sample
