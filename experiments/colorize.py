@@ -27,18 +27,7 @@ FLAGS.set_default("batch_size", 16)
 
 pair_experiments.define_photographs(side=256, receptive_field=70)
 
-SMALL = {
-    "steps": 1_500,
-    "batch_size": 4,
-    "side": 64,
-    "channels": 32,
-    "critic_channels": 32,
-    "receptive_field": 34,
-    "learning_rate": 5e-4,
-    "jitter": 2.0,
-    "eval_every": 250,
-    "checkpoint_every": 250,
-}
+SMALL = {**pair_experiments.SMALL, "jitter": 2.0}
 
 TINY = pair_experiments.TINY
 

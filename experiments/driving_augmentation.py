@@ -11,47 +11,15 @@ synthetic ones only, and on both, over five seeds. Held out are --held_out, val/
 tenth of each class.
 """
 
-import jax.numpy as jnp
-from absl import flags
-
-from jaxgan import gan_data, gan_experiments, gan_figures
+from jaxgan import gan_experiments
 from jaxgan.experiment import Experiment
-from jaxgan.nets.conditional import ConditionalGenerator, ProjectionCritic
 
-FLAGS = flags.FLAGS
+gan_experiments.define_to_train_others(class_count=4)
 
-FLAGS.set_default("loss", "relativistic")
-FLAGS.set_default("steps", 20_000)
-FLAGS.set_default("batch_size", 64)
-
-flags.DEFINE_integer("width", 64, "Channels next to the picture; they double inwards.", 1)
-gan_experiments.define(
-    class_count=4, latent_size=100, learning_rate=2e-4, b1=0.5, penalty="r1", ema_halflife=10_000.0
-)
-FLAGS.set_default("augment", ["colour", "translation"])
-
-SMALL = {
-    "steps": 3_000,
-    "batch_size": 32,
-    "width": 32,
-    "learning_rate": 5e-4,
-    "penalty_weight": 0.02,
-    "ema_halflife": 2_000.0,
-    "eval_every": 500,
-    "checkpoint_every": 500,
-}
+SMALL = gan_experiments.SMALL_TO_TRAIN_OTHERS
 
 TINY = {**gan_experiments.TINY, "width": 2}
 
 
 def experiment() -> Experiment:
-    dtype, side, count, width = jnp.dtype(FLAGS.dtype), 64, FLAGS.class_count, FLAGS.width
-    squares, both = gan_data.apart_squares(side, 3, sample="scenes", class_count=count)
-    return gan_experiments.pictures(
-        ConditionalGenerator(side, 3, width, classes=count, dtype=dtype),
-        ProjectionCritic(width, classes=count, dtype=dtype),
-        (side, side, 3),
-        squares,
-        class_count=count,
-        conclude=gan_figures.augmentation(both),
-    )
+    return gan_experiments.to_train_others(64, 3, "scenes")

@@ -24,18 +24,7 @@ FLAGS.set_default("batch_size", 1)
 
 pair_experiments.define(side=256, direction="BtoA", receptive_field=70, label_count=34)
 
-SMALL = {
-    "steps": 1_500,
-    "batch_size": 4,
-    "side": 64,
-    "channels": 32,
-    "critic_channels": 32,
-    "receptive_field": 34,
-    "label_count": len(facades.NAMES),
-    "learning_rate": 5e-4,
-    "eval_every": 250,
-    "checkpoint_every": 250,
-}
+SMALL = {**pair_experiments.SMALL, "label_count": len(facades.NAMES)}
 
 TINY = pair_experiments.TINY
 

@@ -11,10 +11,9 @@ from absl import flags
 
 from jaxgan import image_flags
 from jaxgan.data.images import read_image
-from jaxgan.data.selection import class_list
-from jaxgan.data.unpaired import Domains, open_domains, unpaired_crops, unpaired_size
+from jaxgan.data.unpaired import Domains, unpaired_crops, unpaired_size
 from jaxgan.experiment import Data, Experiment, Networks, SampleRequest
-from jaxgan.image_data import middles
+from jaxgan.image_data import middles, open_two
 from jaxgan.media import Grid
 from jaxgan.metrics import own
 from jaxgan.metrics.pictures import LEAST, PictureFigures, Reference
@@ -61,17 +60,7 @@ def from_domains(
     side = FLAGS.side
     there, back = (translating.by(name, multiple) for name in ("a_to_b", "b_to_a"))
 
-    both = functools.cache(
-        lambda: open_domains(
-            FLAGS.data,
-            data_dir=FLAGS.data_dir,
-            skip_broken=FLAGS.skip_broken,
-            sample=sample,
-            side=side,
-            classes=class_list(FLAGS.classes),
-            held_out=FLAGS.held_out,
-        )
-    )
+    both = functools.cache(functools.partial(open_two, sample))
 
     def data() -> Data:
         train, held_out = both()

@@ -13,10 +13,9 @@ from jax import Array
 from jaxgan import image_flags
 from jaxgan.data.framing import resize
 from jaxgan.data.images import read_image
-from jaxgan.data.selection import class_list
-from jaxgan.data.unpaired import open_domains, unpaired_crops, unpaired_size
+from jaxgan.data.unpaired import unpaired_crops, unpaired_size
 from jaxgan.experiment import Data, Experiment, Networks, SampleRequest
-from jaxgan.image_data import middles
+from jaxgan.image_data import middles, open_two
 from jaxgan.media import Grid, to_uint8
 from jaxgan.metrics import own
 from jaxgan.metrics.psnr import psnr
@@ -52,17 +51,7 @@ def swap_faces(sample: str) -> Experiment:
     features = jax.ShapeDtypeStruct((1, side // 8, side // 8, 4 * FLAGS.channels), jnp.float32)
     coder = image_flags.player(encoder, 3, averaged=True)
 
-    both = functools.cache(
-        lambda: open_domains(
-            FLAGS.data,
-            data_dir=FLAGS.data_dir,
-            skip_broken=FLAGS.skip_broken,
-            sample=sample,
-            side=side,
-            classes=class_list(FLAGS.classes),
-            held_out=FLAGS.held_out,
-        )
-    )
+    both = functools.cache(functools.partial(open_two, sample))
 
     def data() -> Data:
         train, held_out = both()

@@ -1,5 +1,5 @@
-"""The flags of the engine. Experiments change their defaults; only main.py, experiments and their
-`gan_*.py` read them."""
+"""The flags of the engine. Experiments change their defaults; only main.py, experiments and what
+they share (`gan_*.py`, `image_*.py`, `pair_*.py`, `domain_*.py`, `face_*.py`) read them."""
 
 from absl import flags
 

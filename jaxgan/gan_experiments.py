@@ -8,15 +8,18 @@ from typing import Any, Literal
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from jaxgan import gan_figures, gan_flags
+from jaxgan import gan_data, gan_figures, gan_flags
+from jaxgan.data.squares import Channels
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.gan_data import Pictures
 from jaxgan.media import Scatter
 from jaxgan.metrics.stamp import Measured, Stamp
+from jaxgan.nets.conditional import ConditionalGenerator, ProjectionCritic
 from jaxgan.systems.sampling import draw_samples, sample_file, sample_grid
 
 FLAGS = flags.FLAGS
@@ -105,6 +108,59 @@ def pictures(
         sample=sample_file(FLAGS.latent_size, columns=columns, classes=class_count),
         best=best if measures else None,
         best_mode=best_mode,
+    )
+
+
+def define_to_train_others(class_count: int) -> None:
+    """Sets and defines the flags of experiments that make pictures to train others with."""
+    FLAGS.set_default("loss", "relativistic")
+    FLAGS.set_default("steps", 20_000)
+    FLAGS.set_default("batch_size", 64)
+    flags.DEFINE_integer("width", 64, "Channels next to the picture; they double inwards.", 1)
+    define(
+        class_count=class_count,
+        latent_size=100,
+        learning_rate=2e-4,
+        b1=0.5,
+        penalty="r1",
+        ema_halflife=10_000.0,
+    )
+    FLAGS.set_default("augment", ["colour", "translation"])
+
+
+# Sizes for two CPU cores of the same experiments.
+SMALL_TO_TRAIN_OTHERS = {
+    "steps": 3_000,
+    "batch_size": 32,
+    "width": 32,
+    "learning_rate": 5e-4,
+    "penalty_weight": 0.02,
+    "ema_halflife": 2_000.0,
+    "eval_every": 500,
+    "checkpoint_every": 500,
+}
+
+
+def to_train_others(side: int, channels: Channels, sample: str) -> Experiment:
+    """A conditional experiment that ends in what its pictures are worth to a classifier.
+
+    The generator hears of the class in its batch normalisations, the critic projects its features
+    on it (Miyato and Koyama 2018, arXiv 1802.05637).
+
+    Args:
+      side: of the pictures, in pixels.
+      channels: 1 for grey, 3 for colour.
+      sample: what `--data=sample` is, one of `data.sample.EMBEDDED`.
+    """
+    dtype, count, width = jnp.dtype(FLAGS.dtype), FLAGS.class_count, FLAGS.width
+    squares, both = gan_data.apart_squares(side, channels, sample=sample, class_count=count)
+    return pictures(
+        ConditionalGenerator(side, channels, width, classes=count, dtype=dtype),
+        ProjectionCritic(width, classes=count, dtype=dtype),
+        (side, side, channels),
+        squares,
+        class_count=count,
+        conclude=gan_figures.augmentation(both),
     )
 
 

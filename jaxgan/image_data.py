@@ -10,7 +10,9 @@ from jaxgan.data import sample
 from jaxgan.data.framing import middle, shorter_side
 from jaxgan.data.paired import Pairs, pair_crops
 from jaxgan.data.pictures import ArraySource, Source
+from jaxgan.data.selection import class_list
 from jaxgan.data.sources import open_held_out, open_source, open_train_and_held_out
+from jaxgan.data.unpaired import Domains, open_domains
 from jaxgan.experiment import Data
 
 FLAGS = flags.FLAGS
@@ -38,6 +40,23 @@ def open_photographs() -> Sources:
         else ArraySource(held_out.pictures[::_EVERY], description=_about("held out"))
     )
     return ArraySource(train.pictures, description=_about("train")), apart
+
+
+def open_two(sample_name: str) -> tuple[Domains, Domains]:
+    """The two domains that the flags name, to train on and held out.
+
+    Args:
+      sample_name: what `--data=sample` is, one of `sample_domains.DOMAINS`.
+    """
+    return open_domains(
+        FLAGS.data,
+        data_dir=FLAGS.data_dir,
+        skip_broken=FLAGS.skip_broken,
+        sample=sample_name,
+        side=FLAGS.side,
+        classes=class_list(FLAGS.classes),
+        held_out=FLAGS.held_out,
+    )
 
 
 def with_themselves(source: Source) -> Pairs:

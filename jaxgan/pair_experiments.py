@@ -9,24 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
 from jaxgan import image_flags
-from jaxgan.data.images import read_image, read_stored
-from jaxgan.data.label_maps import LabelCode, default_palette
+from jaxgan.data.images import read_image
 from jaxgan.data.paired import Pairs, held_out_pairs, open_pairs, pair_crops
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.image_data import Sources, crops, with_themselves
-from jaxgan.media import to_uint8
-from jaxgan.metrics import segmentation
-from jaxgan.metrics.stamp import Measured, Stamp
+from jaxgan.metrics.stamp import Measured
 from jaxgan.nets.patch import PatchCritic, patch_critic
 from jaxgan.nets.unet import UNet
-from jaxgan.ops.pixels import from_uint8
+from jaxgan.pair_figures import fcn_score
+from jaxgan.pair_inputs import Both, example, label_reader, painted, read_picture, visible
 from jaxgan.systems import translating
 from jaxgan.systems.paired import Input, given_input, one_hot, paired
 from jaxgan.systems.translating import Example
@@ -35,8 +32,6 @@ FLAGS = flags.FLAGS
 
 # As in `image_flags`: flags belong to the file that has them defined.
 flags.disclaim_key_flags()
-
-Both = Callable[[], tuple[Pairs, Pairs]]
 
 # Sizes for a test of an experiment that makes pictures of pictures.
 TINY = {
@@ -48,6 +43,18 @@ TINY = {
     "receptive_field": 16,
     "eval_pictures": 12,
     "scale": "small",
+}
+# Sizes for two CPU cores: a few minutes.
+SMALL = {
+    "steps": 1_500,
+    "batch_size": 4,
+    "side": 64,
+    "channels": 32,
+    "critic_channels": 32,
+    "receptive_field": 34,
+    "learning_rate": 5e-4,
+    "eval_every": 250,
+    "checkpoint_every": 250,
 }
 # U-Nets halve no further (arXiv 1611.07004, section 6.1.1).
 DEEPEST = 8
@@ -139,20 +146,6 @@ def unet_on_pairs(sample: str) -> Experiment:
     return from_pairs(generator, critic(), both, multiple=generator.multiple, conclude=scored)
 
 
-def painted(pairs: Pairs) -> Pairs:
-    """Pairs whose inputs are pictures, whatever they were: label maps are painted."""
-    code = pairs.labels
-    if code is None:
-        return pairs
-
-    def read(index: int) -> tuple[np.ndarray, np.ndarray]:
-        numbers, target = pairs[index]
-        return code.paint(numbers), target
-
-    names = [pairs.name(index) for index in range(len(pairs))]
-    return Pairs(names, read, pairs.description)
-
-
 def from_pairs(
     generator: nn.Module,
     critic: nn.Module,
@@ -188,7 +181,7 @@ def from_pairs(
         channels=count or 3,
         data=data,
         held_out=functools.cache(lambda: ready()[1]),
-        read=_reader(both) if count else None,
+        read=label_reader(both) if count else None,
         multiple=multiple,
         conclude=conclude,
     )
@@ -283,97 +276,3 @@ def _experiment(
         sample=translating.sample_files(read or read_picture, through),
         best="psnr_rgb" if measures else None,
     )
-
-
-def example(
-    index: int,
-    name: str,
-    given: np.ndarray,
-    target: np.ndarray,
-    *,
-    make_input: Input,
-    pairs: Pairs,
-) -> Example:
-    """A held-out pair as the generator and as people see it; always the same for an index."""
-    batch = {"input": jnp.asarray(given)[None], "target": from_uint8(jnp.asarray(target)[None])}
-    if pairs.labels is None:
-        batch["input"] = from_uint8(batch["input"])
-    made = np.asarray(make_input(batch, jax.random.fold_in(jax.random.key(0), index))[0])
-    shown = visible(made) if pairs.labels is None else pairs.labels.paint(given)
-    return Example(name, (made,), shown, target)
-
-
-def visible(given: np.ndarray) -> np.ndarray:
-    """Floats in [-1, 1] of one or three channels as uint8 [height, width, 3]."""
-    return np.broadcast_to(to_uint8(given), (*given.shape[:2], 3))
-
-
-def read_picture(path: Path) -> Example:
-    """A user's picture as an input."""
-    picture = read_image(path)
-    given = np.asarray(from_uint8(jnp.asarray(picture)))
-    return Example(path.name, (given,), picture)
-
-
-def _reader(both: Both) -> Callable[[Path], Example]:
-    """Reads a user's label map as those of the data are read."""
-
-    def read(path: Path) -> Example:
-        stored, count = read_stored(path), FLAGS.label_count
-        # Only colours need the data, which say what they mean.
-        plain = LabelCode(count, default_palette(count), by_colour=False)
-        code = both()[0].labels if stored.numbers is None else plain
-        assert code is not None
-        numbers = code.read(stored, str(path))
-        batch = {"input": jnp.asarray(numbers)[None]}
-        given = np.asarray(one_hot(FLAGS.label_count)(batch, jax.random.key(0))[0])
-        return Example(path.name, (given,), code.paint(numbers))
-
-    return read
-
-
-def fcn_score(both: Both, multiple: int) -> Callable[[Networks], Measured]:
-    """The FCN-score of generated and of real held-out pictures, as an experiment's `conclude`.
-
-    A segmentation network is trained on the real pairs that the generator was trained on, as
-    squares of `--side` pixels.
-    """
-    through = translating.by("generator", multiple)
-
-    @functools.cache
-    def squares(which: int) -> tuple[np.ndarray, np.ndarray]:
-        found = held_out_pairs(both()[which], side=FLAGS.side)
-        return np.stack([target for _, _, target in found]), np.stack([m for _, m, _ in found])
-
-    @functools.cache
-    def segmenter() -> Any:
-        return segmentation.train(*squares(0), FLAGS.label_count, void=void())
-
-    def void() -> tuple[int, ...]:
-        return () if FLAGS.ignore_label is None else (FLAGS.ignore_label,)
-
-    def conclude(networks: Networks) -> Measured:
-        real, labels = squares(1)
-        make = one_hot(FLAGS.label_count)
-        made = []
-        for numbers in labels:
-            given = make({"input": jnp.asarray(numbers)[None]}, jax.random.key(0))
-            shown = np.zeros((*numbers.shape, 3), np.uint8)
-            made.append(through(networks, Example("", (np.asarray(given[0]),), shown)))
-        figures: dict[str, float] = {}
-        for suffix, pictures in (("", np.stack(made)), ("_real", real)):
-            found = segmentation.scores(
-                segmenter(), pictures, labels, FLAGS.label_count, void=void()
-            )
-            figures |= {f"fcn_{name}{suffix}": value for name, value in found._asdict().items()}
-        stamp = Stamp(
-            f"FCN-score: a small segmentation network of jaxgan's own after {segmentation.STEPS} "
-            f"steps on {len(squares(0)[0])} real pairs",
-            len(real),
-            len(made),
-            both()[1].description,
-            warning="compares only with figures of the same network",
-        )
-        return Measured(figures, {name: stamp for name in figures if not name.endswith("_real")})
-
-    return conclude

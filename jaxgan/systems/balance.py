@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.losses import AdversarialLoss
+from jaxgan.state import Network
 
 
 def balance(
@@ -17,6 +18,31 @@ def balance(
     """
     name = "critic_order" if loss.to_optimality else "critic_accuracy"
     return {name: loss.accuracy(real_logits, fake_logits), "diversity": diversity}
+
+
+def judged(
+    loss: AdversarialLoss,
+    critic: Network,
+    real: tuple[Array, ...],
+    fake: tuple[Array, ...],
+    name: str = "critic",
+) -> tuple[Array, dict[str, Array], Network]:
+    """What a critic loses on real and fake inputs, its metrics `NAME_...`, and its new variables.
+
+    Args:
+      loss: of the critic.
+      critic: takes `real`, then `fake`; each is all that it is shown at once.
+      real, fake: `[batch, ...]` each.
+      name: of the critic in the metrics.
+    """
+    real_logits, critic = critic.update(*real)
+    fake_logits, critic = critic.update(*fake)
+    metrics = {
+        f"{name}_real": real_logits.mean(),
+        f"{name}_fake": fake_logits.mean(),
+        f"{name}_accuracy": loss.accuracy(real_logits, fake_logits),
+    }
+    return loss.critic(real_logits, fake_logits).mean(), metrics, critic
 
 
 def relative_diversity(real: Array, fake: Array, label: Array | None, classes: int) -> Array:

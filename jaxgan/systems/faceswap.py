@@ -15,6 +15,7 @@ from jaxgan.losses import AdversarialLoss
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.ops.warp import random_warp
 from jaxgan.state import Network, PlayerSpec, fold
+from jaxgan.systems.balance import judged
 
 Networks = dict[str, Network]
 PEOPLE = ("a", "b")
@@ -107,14 +108,10 @@ def faceswap(
         for person in PEOPLE:
             name = f"critic_{person}"
             whole = covered(turn.batch[f"warped_{person}"], turn.fake[person])
-            real_logits, network = turn.networks[name].update(turn.batch[person])
-            fake_logits, updated[name] = network.update(whole)
-            total = total + loss.critic(real_logits, fake_logits).mean()
-            metrics |= {
-                f"{name}_real": real_logits.mean(),
-                f"{name}_fake": fake_logits.mean(),
-                f"{name}_accuracy": loss.accuracy(real_logits, fake_logits),
-            }
+            lost, told, updated[name] = judged(
+                loss, turn.networks[name], (turn.batch[person],), (whole,), name
+            )
+            total, metrics = total + lost, metrics | told
         return Outcome(total, metrics, updated)
 
     return System(

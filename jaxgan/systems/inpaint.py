@@ -15,6 +15,7 @@ from jaxgan.losses import AdversarialLoss
 from jaxgan.nets.inpaint import fill
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec, fold
+from jaxgan.systems.balance import judged
 
 Networks = dict[str, Network]
 # `(key, batch, height, width)` to masks float32 [batch, height, width, 1], 1 in the hole.
@@ -79,17 +80,9 @@ def inpaint(
 
     def critic_loss(turn: Turn) -> Outcome:
         real, mask = turn.batch["real"], turn.batch["mask"]
-        real_logits, updated = turn.networks["critic"].update(real, mask)
-        fake_logits, updated = updated.update(fill(real, turn.fake[-1], mask), mask)
-        return Outcome(
-            loss.critic(real_logits, fake_logits).mean(),
-            {
-                "critic_real": real_logits.mean(),
-                "critic_fake": fake_logits.mean(),
-                "critic_accuracy": loss.accuracy(real_logits, fake_logits),
-            },
-            {"critic": updated},
-        )
+        fake = (fill(real, turn.fake[-1], mask), mask)
+        lost, metrics, critic = judged(loss, turn.networks["critic"], (real, mask), fake)
+        return Outcome(lost, metrics, {"critic": critic})
 
     return System(
         players={"generator": generator, "critic": critic},

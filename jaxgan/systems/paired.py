@@ -15,6 +15,7 @@ from jaxgan.losses import AdversarialLoss
 from jaxgan.ops.hidden import last_hidden
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec, fold
+from jaxgan.systems.balance import judged
 
 Networks = dict[str, Network]
 # Makes the generator's input of a batch of floats in [-1, 1] and a key.
@@ -103,17 +104,9 @@ def paired(
 
     def critic_loss(turn: Turn) -> Outcome:
         given = turn.batch["input"]
-        real_logits, updated = turn.networks["critic"].update(given, turn.batch["target"])
-        fake_logits, updated = updated.update(given, turn.fake)
-        return Outcome(
-            loss.critic(real_logits, fake_logits).mean(),
-            {
-                "critic_real": real_logits.mean(),
-                "critic_fake": fake_logits.mean(),
-                "critic_accuracy": loss.accuracy(real_logits, fake_logits),
-            },
-            {"critic": updated},
-        )
+        real, fake = (given, turn.batch["target"]), (given, turn.fake)
+        lost, metrics, critic = judged(loss, turn.networks["critic"], real, fake)
+        return Outcome(lost, metrics, {"critic": critic})
 
     return System(
         players={"generator": generator, "critic": critic},

@@ -12,6 +12,7 @@ from jaxgan.losses import AdversarialLoss
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.ops.pool import Pool, empty_pool, exchange
 from jaxgan.state import Network, PlayerSpec, fold
+from jaxgan.systems.balance import judged
 
 Networks = dict[str, Network]
 GENERATORS = {"b": "a_to_b", "a": "b_to_a"}
@@ -84,14 +85,10 @@ def unpaired(
             key = fold(turn.key, "pool", kind)
             shown, memory[kind] = exchange(turn.memory[kind], turn.fake[kind], key)
             name = CRITICS[kind]
-            real_logits, network = turn.networks[name].update(turn.batch[kind])
-            fake_logits, updated[name] = network.update(shown)
-            total = total + loss.critic(real_logits, fake_logits).mean()
-            metrics |= {
-                f"{name}_real": real_logits.mean(),
-                f"{name}_fake": fake_logits.mean(),
-                f"{name}_accuracy": loss.accuracy(real_logits, fake_logits),
-            }
+            lost, told, updated[name] = judged(
+                loss, turn.networks[name], (turn.batch[kind],), (shown,), name
+            )
+            total, metrics = total + lost, metrics | told
         return Outcome(total, metrics, updated, memory=memory)
 
     return System(
