@@ -1,4 +1,4 @@
-"""Inputs of pairs as the generator takes them and as people see them: held-out ones and a user's."""
+"""Inputs of pairs as the generator takes them and as people see them."""
 
 from collections.abc import Callable
 from pathlib import Path
