@@ -19,6 +19,7 @@ from jaxgan.data.paired import Pairs, held_out_pairs, open_pairs, pair_crops
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.image_data import Sources, crops, with_themselves
+from jaxgan.metrics.perceptual import Perceptual
 from jaxgan.metrics.stamp import Measured
 from jaxgan.nets.patch import PatchCritic, patch_critic
 from jaxgan.nets.unet import UNet
@@ -26,6 +27,7 @@ from jaxgan.pair_figures import fcn_score
 from jaxgan.pair_inputs import Both, example, label_reader, painted, read_picture, visible
 from jaxgan.systems import translating
 from jaxgan.systems.paired import Input, given_input, one_hot, paired
+from jaxgan.systems.superres import vgg_features
 from jaxgan.systems.translating import Example
 
 FLAGS = flags.FLAGS
@@ -90,6 +92,14 @@ def define_photographs(*, receptive_field: int, l1_weight: float = 100.0, **defa
     image_flags.define(**defaults)
     image_flags.define_critic(receptive_field)
     flags.DEFINE_float("l1_weight", l1_weight, "Of the distance to the target.", 0.0)
+    flags.DEFINE_string("vgg_weights", None, "VGG-19 weights (.pth, .npz) for --perceptual_weight.")
+    flags.DEFINE_float(
+        "perceptual_weight", 0.0, "Of the distance of VGG-19's features to the target's.", 0.0
+    )
+    flags.DEFINE_string(
+        "lpips_backbone", None, "AlexNet's or VGG-16's weights (.pth, .npz), to measure LPIPS with."
+    )
+    flags.DEFINE_string("lpips_heads", None, "The heads of LPIPS 0.1 (.pth, .npz) for it.")
     flags.DEFINE_float(
         "feature_matching", 0.0, "Of matching the critic's features, pair by pair; 0: none.", 0.0
     )
@@ -250,12 +260,28 @@ def _experiment(
             for index, pair in enumerate(held_out_pairs(chosen, side=FLAGS.side))
         ]
 
+    lpips = functools.cache(lambda: Perceptual(FLAGS.lpips_backbone, FLAGS.lpips_heads))
+
     def evaluate(networks: Networks) -> Measured:
         made = translating.translations(examples(), through, networks)
         about = held_out().description
-        return translating.closeness(examples(), made, about, beside_input=beside_input)
+        found = translating.closeness(examples(), made, about, beside_input=beside_input)
+        if FLAGS.lpips_backbone:
+            targets = [example.target for example in examples() if example.target is not None]
+            found |= lpips()(targets, made, about)
+        return found
+
+    def checked_data() -> Data:
+        if FLAGS.lpips_backbone:
+            # Here, where nothing has been written yet.
+            lpips()
+        return data()
 
     measures = FLAGS.eval_pictures > 0
+    if bool(FLAGS.vgg_weights) != bool(FLAGS.perceptual_weight):
+        raise UserError("a perceptual loss needs both --vgg_weights and --perceptual_weight")
+    if bool(FLAGS.lpips_backbone) != bool(FLAGS.lpips_heads):
+        raise UserError("LPIPS needs both --lpips_backbone and --lpips_heads")
     system = paired(
         image_flags.player(generator, channels, averaged=True),
         image_flags.player(critic, channels, 3),
@@ -265,11 +291,13 @@ def _experiment(
         l1_weight=FLAGS.l1_weight,
         adversarial_weight=FLAGS.adversarial_weight,
         feature_matching=FLAGS.feature_matching,
+        features=vgg_features(FLAGS.vgg_weights) if FLAGS.vgg_weights else None,
+        perceptual_weight=FLAGS.perceptual_weight,
     )
     return Experiment(
         system=system,
         phases=image_flags.turns(("generator",), ("critic",), ("generator", "critic")),
-        data=data,
+        data=checked_data,
         evaluate=evaluate if measures else None,
         conclude=conclude if measures else None,
         preview=translating.comparison(examples, through),

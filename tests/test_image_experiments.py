@@ -150,6 +150,7 @@ def test_a_transparent_hole_is_filled_and_nothing_else_changes(trained, command,
     ("name", "flags", "said"),
     [
         ("pix2pix_facades", ["--loss=wgan"], "--loss=wgan needs a penalty"),
+        ("colorize", ["--perceptual_weight=1"], "needs both --vgg_weights"),
         ("pix2pix_facades", ["--side=36"], "--side=36 must be a multiple of 8"),
         ("pix2pix_facades", ["--receptive_field=50"], "choose one of 1, 16, 34, 70"),
         ("pix2pix_facades", ["--data=folder:{}"], "without a partner"),

@@ -1,5 +1,7 @@
 """LPIPS on weights from files, against the same network written in NumPy."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,19 @@ def test_small_pictures_are_refused(tmp_path):
     small = np.zeros((1, 31, 40, 3), np.float32)
     with pytest.raises(ValueError, match="32 x 32"):
         module.apply({"params": params}, small, small)
+
+
+def test_an_experiment_measures_it_and_says_what_is_missing(command, tiny_flags, tmp_path):
+    backbone, heads = save(tmp_path, "alex")
+    run = ["--experiment=pix2pix_sketch2face", f"--run_dir={tmp_path / 'run'}"]
+    tiny = tiny_flags("pix2pix_sketch2face", steps=1, eval_pictures=2)
+    code, _, error = command(*run, *tiny, f"--lpips_backbone={backbone}")
+    assert code == 2 and "needs both" in error
+    code, _, error = command(*run, *tiny, f"--lpips_backbone={heads}", f"--lpips_heads={heads}")
+    assert code == 2 and "not torchvision's alexnet" in error
+    assert not (tmp_path / "run").exists()
+    given = [f"--lpips_backbone={backbone}", f"--lpips_heads={heads}"]
+    code, out, error = command(*run, *tiny, *given)
+    assert code == 0, out + error
+    stamps = json.loads((tmp_path / "run" / "stamps.json").read_text())
+    assert stamps["lpips"]["features"] == "AlexNet" and "+" in stamps["lpips"]["sha256"]
