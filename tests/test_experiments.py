@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from jaxgan import experiment as experiments
-from jaxgan import main, parallel, run_directory
+from jaxgan import main, parallel
 from jaxgan.metrics import augmentation, classifier
 
 
@@ -50,7 +50,8 @@ def test_every_experiment_trains_goes_on_and_measures(
     # NAME's stamp is that of its spread and of its baselines, too.
     bare = [n for n in figures if not any(n == s or n.startswith(f"{s}_") for s in stamps)]
     assert not bare or name == "srgan_div2k"
-    assert all(str(run_directory.Stamp(**stamp)) in out for stamp in stamps.values())
+    for stamp in stamps.values():
+        assert stamp["metric"] in out and stamp["sha256"][:12] in out
 
 
 @pytest.mark.parametrize("name", experiments.available())

@@ -67,11 +67,15 @@ class Measured:
 
 
 def in_words(stamps: Mapping[str, Stamp]) -> list[str]:
-    """A line for each stamp, with the names of the figures that it belongs to."""
-    names: dict[str, list[str]] = {}
+    """A line for all figures that were measured alike: which is which metric, then the rest."""
+    alike: dict[str, dict[str, list[str]]] = {}
     for name, stamp in stamps.items():
-        names.setdefault(str(stamp), []).append(name)
-    return [f"{', '.join(group)}: {line}" for line, group in names.items()]
+        rest = str(dataclasses.replace(stamp, metric=""))
+        alike.setdefault(rest, {}).setdefault(stamp.metric, []).append(name)
+    return [
+        "; ".join([*(f"{', '.join(names)}: {metric}" for metric, names in metrics.items()), rest])
+        for rest, metrics in alike.items()
+    ]
 
 
 def enough(metric: str, least: int, **samples: int) -> None:

@@ -16,7 +16,7 @@ from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.neighbours import density_coverage, precision_recall
 from jaxgan.metrics.pictures import PictureFigures, Reference
-from jaxgan.metrics.stamp import Stamp
+from jaxgan.metrics.stamp import Stamp, in_words
 from jaxgan.parallel import make_mesh
 
 ABOUT = {"kind": "npz", "where": "blobs.npz", "count": 300}
@@ -164,3 +164,15 @@ def test_real_pictures_measured_against_themselves():
 def test_too_few_samples(options, which):
     with pytest.raises(UserError, match=f"at least 10 {which} samples and was given 9"):
         figures(**options)[0](draw)
+
+
+def test_figures_that_were_measured_alike_share_a_line():
+    stamps = figures()[0](draw).stamps
+    lines = in_words(stamps)
+    assert len(lines) == 3  # FID sees more real pictures, the Inception Score none
+    (few,) = [line for line in lines if line.startswith("kid: ")]
+    assert "precision: precision (balls of 3 neighbours); " in few
+    assert few.endswith("samples: 50 fake against 50 real; data: npz blobs.npz")
+    assert few.count("quarters") == 1
+    one = Stamp("accuracy", 3, 4, ABOUT)
+    assert in_words({"a": one, "b": one}) == [f"a, b: {one}"]
