@@ -35,8 +35,8 @@ SMALL = {
     "steps": 2_000,
     "width": 16,
     "ema_halflife": 2_000.0,
-    "eval_every": 250,
-    "checkpoint_every": 250,
+    "eval_every": 1_000,
+    "checkpoint_every": 500,
 }
 
 TINY = {**gan_experiments.TINY, "width": 2, "eval_samples": 1000}
