@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -271,6 +272,10 @@ def run() -> None:
         code = MISTAKE
     except KeyboardInterrupt:
         print("jaxgan: interrupted; what is saved is as it was", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # As after `| head`. Python would complain once more when it closes its output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = INTERRUPTED
     sys.exit(code)
 

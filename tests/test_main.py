@@ -1,7 +1,10 @@
 """The command line: help, mistakes, and what a run leaves behind."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -276,3 +279,17 @@ def test_a_diverged_run_ends_with_a_reason(steps, log_every, command, tiny_flags
     flags += tiny_flags("gaussians", steps=steps, log_every=log_every)
     code, _, error = command(*flags, "--penalty_weight=inf")
     assert code == main.MISTAKE and "not finite" in one_line(error)
+
+
+def test_a_reader_who_has_had_enough_is_no_error():
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as closed:
+        found = subprocess.run(
+            [sys.executable, "-m", "jaxgan.main", "--list"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert found.returncode == main.INTERRUPTED and found.stderr == ""
