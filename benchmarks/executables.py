@@ -27,6 +27,9 @@ def count_executables(flags: list[str]) -> dict[str, int]:
     name = main.typed(flags, "experiment")
     assert name is not None
     tiny = experiments.load(experiments.find(name)).module.TINY
+    # Figures are measured beside the steps, by networks of their own.
+    figures = [flag for flag in ("eval_samples", "eval_pictures") if flag in tiny]
+    tiny = {**tiny, **dict.fromkeys(figures, 0)}
     compiled: list[str] = []
     at_step: dict[int, int] = {}
 

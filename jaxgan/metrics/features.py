@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
+from scipy.special import softmax
 
 from jaxgan.metrics import classifier
 from jaxgan.metrics.stamp import Stamp, enough
@@ -98,7 +99,7 @@ class Features:
         features, logits = classifier.in_batches(
             self.apply, self.params, pictures, self.batch_size, self.mesh
         )
-        return features, np.asarray(jax.nn.softmax(logits)) if self.scored else None
+        return features, softmax(logits, axis=1) if self.scored else None
 
 
 def inception(

@@ -48,9 +48,10 @@ def judged(
 def relative_diversity(real: Array, fake: Array, label: Array | None, classes: int) -> Array:
     """How far apart two fakes are, over how far apart two real samples are.
 
-    Each is the root mean square distance of two samples of the batch, by way of the variance: one
-    pass over the batch instead of all its pairs. With labels only samples of one class are
-    compared: a generator that knows one picture a class is not diverse.
+    The ratio of root mean square distances. Without labels the pairs are neighbours in the batch,
+    which lie on one device, so that it costs no more than a sum between devices. With labels only
+    samples of one class are compared, all of a batch, by way of the variance: a generator that
+    knows one picture a class is not diverse.
 
     Args:
       real, fake: `[batch, ...]`, floats.
@@ -60,15 +61,22 @@ def relative_diversity(real: Array, fake: Array, label: Array | None, classes: i
 
     Returns:
       A float32 scalar: about 1 where the fakes are as diverse as the data, 0 where all are the
-      same; not a number where the real samples are all the same.
+      same; not a number where the real samples are all the same, or one alone.
     """
-    membership = jnp.zeros(len(real), jnp.int32) if label is None else label
-    spreads = []
-    for samples in (real, fake):
-        flat = jax.lax.stop_gradient(samples).reshape(len(samples), -1).astype(jnp.float32)
-        member = jax.nn.one_hot(membership, max(classes, 1), dtype=jnp.float32)
-        count = jnp.maximum(member.sum(axis=0), 1.0)[:, None]
+    both = [
+        jax.lax.stop_gradient(samples).reshape(len(samples), -1).astype(jnp.float32)
+        for samples in (real, fake)
+    ]
+    if label is None:
+        paired = [flat[: len(flat) // 2 * 2].reshape(len(flat) // 2, 2, -1) for flat in both]
+        apart = [jnp.square(pairs[:, 0] - pairs[:, 1]).sum(axis=1) for pairs in paired]
+        spreads = jnp.stack(apart, axis=1).sum(axis=0)
+        return jnp.sqrt(spreads[1] / spreads[0])
+    member = jax.nn.one_hot(label, classes, dtype=jnp.float32)
+    count = jnp.maximum(member.sum(axis=0), 1.0)[:, None]
+    within = []
+    for flat in both:
         mean = jnp.dot(member.T, flat, precision="highest") / count
         around = flat - jnp.dot(member, mean, precision="highest")
-        spreads.append(jnp.square(around).sum())
-    return jnp.sqrt(spreads[1] / spreads[0])
+        within.append(jnp.square(around).sum())
+    return jnp.sqrt(within[1] / within[0])
