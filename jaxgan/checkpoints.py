@@ -12,6 +12,7 @@ import math
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -292,6 +293,8 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
+            # Of the writes that orbax never began, Python would warn when the program ends.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
             self._close_writer()
             if not (background or isinstance(error, OSError)):
                 raise

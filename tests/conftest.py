@@ -11,9 +11,10 @@ from PIL import Image
 
 from jaxgan import compilation_cache, main, xla_flags
 from jaxgan import experiment as experiments
+from jaxgan.metrics import augmentation, classifier, segmentation
 
-# Half of the tests' time was LLVM's; what they prove does not hang on how hard it tries.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
+# Most of the tests' time was LLVM's; what they prove does not hang on how hard it tries.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 # As every command does it: a run must have the same bits in this process and in another.
 xla_flags.settle()
 
@@ -66,6 +67,14 @@ def photos(tmp_path_factory):
             folder / f"photo{index}.png"
         )
     return folder
+
+
+@pytest.fixture
+def hasty_measures(monkeypatch):
+    """The networks that figures are measured with learn for two steps only."""
+    monkeypatch.setattr(classifier, "STEPS", 2)
+    monkeypatch.setattr(segmentation, "STEPS", 2)
+    monkeypatch.setattr(augmentation, "SEEDS", 2)
 
 
 @pytest.fixture

@@ -7,17 +7,9 @@ import pytest
 
 from jaxgan import experiment as experiments
 from jaxgan import main, parallel
-from jaxgan.metrics import augmentation, classifier
 
 
-@pytest.fixture
-def hasty_classifiers(monkeypatch):
-    """What figures are measured with learns for two steps only."""
-    monkeypatch.setattr(classifier, "STEPS", 2)
-    monkeypatch.setattr(augmentation, "SEEDS", 2)
-
-
-@pytest.mark.usefixtures("hasty_classifiers")
+@pytest.mark.usefixtures("hasty_measures")
 @pytest.mark.parametrize("name", experiments.available())
 def test_every_experiment_trains_goes_on_and_measures(
     name, command, tiny_flags, tmp_path, monkeypatch

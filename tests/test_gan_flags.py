@@ -16,6 +16,7 @@ from jaxgan.parallel import make_mesh
 from jaxgan.state import count_parameters
 
 FLAGS = flags.FLAGS
+pytestmark = pytest.mark.usefixtures("hasty_measures")
 
 
 @pytest.fixture
