@@ -15,7 +15,8 @@ from absl import flags
 
 from jaxgan import image_flags
 from jaxgan.data.images import read_image
-from jaxgan.data.paired import Pairs, held_out_pairs, open_pairs, pair_crops
+from jaxgan.data.paired import held_out_pairs, open_pairs, pair_crops
+from jaxgan.data.pairs import Pairs
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.image_data import Sources, crops, with_themselves

@@ -10,7 +10,8 @@ import numpy as np
 from absl import flags
 
 from jaxgan import processes
-from jaxgan.data.paired import Pairs, held_out_pairs
+from jaxgan.data.paired import held_out_pairs
+from jaxgan.data.pairs import Pairs
 from jaxgan.experiment import Networks
 from jaxgan.metrics import own, pictures, segmentation
 from jaxgan.metrics.pictures import PictureFigures, Reference

@@ -5,7 +5,7 @@ import pytest
 from absl.testing import flagsaver
 
 from jaxgan import experiment as experiments
-from jaxgan.data.paired import Pairs
+from jaxgan.data.pairs import Pairs
 from jaxgan.pair_figures import patch_distances, quarters
 from jaxgan.systems.translating import Example
 
