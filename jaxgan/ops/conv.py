@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.ops import lowering
-from jaxgan.ops.lowering import Geometry
+from jaxgan.ops.geometry import Geometry
 
 Padding = str | int | Sequence[tuple[int, int]]
 
@@ -110,7 +110,7 @@ def conv_transpose(
             f"nothing remains of the result: image {x.shape}, kernel {kernel.shape}, "
             f"stride {strides}, padding {padding!r}"
         )
-    geometry = Geometry(strides, pads, (1,) * rank)
+    geometry = Geometry(strides, pads, (1,) * rank, swapped=True)
     return conv_input_grad(x, jnp.swapaxes(kernel, -1, -2), geometry, size)
 
 

@@ -8,66 +8,71 @@ shapes are those of conv.py.
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.typing import DTypeLike
 
+from jaxgan.ops.geometry import Geometry
+from jaxgan.ops.products import (
+    forward_by_products,
+    input_grad_by_products,
+    weight_grad_by_products,
+    weight_grad_by_taps,
+)
 from jaxgan.ops.resample import pixel_shuffle, pixel_unshuffle
 
 # The side of the blocks of `_forward_by_blocks`: with 3 outputs they fill three vectors of 16.
 _BLOCK = 4
-
-
-class Geometry(NamedTuple):
-    """How a convolution slides, one entry per spatial axis; hashable, hence static under `jit`."""
-
-    stride: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    dilation: tuple[int, ...]
-    groups: int = 1
-
-    def extents(self, taps: Sequence[int]) -> tuple[int, ...]:
-        """The positions that a kernel of `taps` spans on each axis."""
-        return tuple((k - 1) * d + 1 for k, d in zip(taps, self.dilation, strict=True))
+# Below so many rows of a matrix product, laying a kernel out anew costs more than the product: a
+# row for every so many of its numbers. Measured from 1 to 1024 rows, 0.5 to 8 million numbers.
+_NUMBERS_PER_ROW = 8192
+# Up to so many rows a weight gradient is one product of all taps.
+_FEW_ROWS = 32
+# Pictures that a strided weight gradient wants, and below how many it cuts them into strips.
+_STRIPS, _FEW_PICTURES = 8, 4
 
 
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """Emits the cross-correlation of `x` with `kernel`."""
-    return _choose("forward", kernel.shape, geometry, x.dtype)(x, kernel, geometry)
+    return _choose("forward", kernel.shape, geometry, x)(x, kernel, geometry)
 
 
 def input_grad(g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]) -> Array:
     """Emits the gradient with respect to an image of spatial shape `size`."""
-    return _choose("input_grad", kernel.shape, geometry, g.dtype)(g, kernel, geometry, size)
+    return _choose("input_grad", kernel.shape, geometry, g)(g, kernel, geometry, size)
 
 
 def weight_grad(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
     """Emits the gradient with respect to a kernel of spatial shape `taps`."""
     kernel_shape = (*taps, x.shape[-1] // geometry.groups, g.shape[-1])
-    return _choose("weight_grad", kernel_shape, geometry, x.dtype)(x, g, geometry, taps)
+    return _choose("weight_grad", kernel_shape, geometry, g)(x, g, geometry, taps)
 
 
 def _choose(
-    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry, dtype: DTypeLike
+    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry, slid: Array
 ) -> Callable[..., Array]:
+    """The form of an operation; `slid` is the image of `forward`, and `g` of the gradients."""
     *taps, inputs, outputs = kernel_shape
+    rows = math.prod(slid.shape[:-1])
     strided = max(geometry.stride) > 1
     on_cpu = jax.default_backend() == "cpu"
     plain = geometry.groups == 1 and max(geometry.dilation) == 1
     if operation == "forward":
         # Vectors run over the output channels: with a few of them most lanes would be idle. Sums of
         # several products need the exponent and the digits of float32.
-        few = on_cpu and plain and not strided and outputs <= 4 and dtype == jnp.float32
+        few = on_cpu and plain and not strided and outputs <= 4 and slid.dtype == jnp.float32
         if few and inputs >= 16 and outputs * math.prod(taps) <= 32:
-            return _forward_by_products
+            return forward_by_products
         if few and inputs >= 16:
             return _forward_by_blocks
         return _forward
     if operation == "input_grad":
+        # Sums of several products, as above.
+        few = on_cpu and plain and slid.dtype == jnp.float32
+        if few and rows * _NUMBERS_PER_ROW <= math.prod(kernel_shape):
+            return input_grad_by_products
         if not strided and plain:
             return _input_grad_turned
         # XLA's CPU backend is good at small strided kernels of many channels; elsewhere it
@@ -78,7 +83,11 @@ def _choose(
     if not on_cpu:
         return _weight_grad_native
     if geometry.groups > 1:
-        return _weight_grad_by_taps
+        return weight_grad_by_taps
+    if plain and rows <= _FEW_ROWS:
+        return weight_grad_by_products
+    if plain and strided and slid.shape[0] < _FEW_PICTURES:
+        return _weight_grad_by_strips
     # The output channels are the columns of a matrix product, which is slow for a few columns.
     if not strided and outputs <= 16 and outputs < inputs:
         return _weight_grad_exchanged
@@ -94,27 +103,6 @@ def _forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
         kernel_dilation=geometry.dilation,
         groups=geometry.groups,
     )
-
-
-def _forward_by_products(x: Array, kernel: Array, geometry: Geometry) -> Array:
-    """One matrix product makes what every pixel gives to its neighbours; then shifted sums.
-
-    For stride 1 and a kernel of few taps and outputs: the intermediate result has
-    prod(taps) * outputs channels.
-    """
-    *taps, inputs, outputs = kernel.shape
-    rank = len(taps)
-    columns = kernel.transpose(rank, *range(rank), rank + 1).reshape(inputs, -1)
-    parts = (x.reshape(-1, inputs) @ columns).reshape(*x.shape[:-1], *taps, outputs)
-    inside = [(0, 0, 0)] * (rank + 1)
-    pads = [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding), *inside]
-    parts = lax.pad(parts, jnp.zeros((), x.dtype), pads)
-    size = [n - k + 1 for n, k in zip(parts.shape[1:], taps, strict=False)]
-    total = jnp.zeros((x.shape[0], *size, outputs), x.dtype)
-    for tap in itertools.product(*map(range, taps)):
-        window = tuple(slice(k, k + n) for k, n in zip(tap, size, strict=True))
-        total = total + parts[(slice(None), *window, *tap)]
-    return total
 
 
 def _forward_by_blocks(x: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -249,37 +237,44 @@ def _weight_grad_canonical(x, g, geometry, taps):
     return y.transpose(*spatial, 0, y.ndim - 1)
 
 
-def _weight_grad_exchanged(x, g, geometry, taps):
-    """`_weight_grad_canonical` with `x` sliding over `g`, which visits the taps backwards."""
-    extents = geometry.extents(taps)
-    pads = tuple(
-        (extent - 1 - low, 0) for extent, (low, _) in zip(extents, geometry.padding, strict=True)
-    )
-    y = _weight_grad_canonical(g, x, geometry._replace(padding=pads), taps)
-    return jnp.swapaxes(jnp.flip(y, range(len(taps))), -1, -2)
+def _weight_grad_by_strips(x, g, geometry, taps):
+    """Every picture in strips of rows, which are pictures of their own.
 
-
-def _weight_grad_by_taps(x, g, geometry, taps):
-    """One batched product per tap: XLA's CPU backend has no fast grouped weight gradient."""
-    groups = geometry.groups
-    inputs, outputs = x.shape[-1] // groups, g.shape[-1] // groups
+    In the canonical form the pictures of a batch are the channels of a convolution, and a few of
+    these leave most lanes of its vectors idle.
+    """
+    count = min(-(-_STRIPS // g.shape[0]), g.shape[1])
+    rows = -(-g.shape[1] // count)
+    (low, _), *others = geometry.padding
+    stride, extent = geometry.stride[0], geometry.extents(taps)[0]
+    span, step = (rows - 1) * stride + extent, rows * stride
+    high = (count - 1) * step + span - low - x.shape[1]
+    beside = [(0, 0, 0)] * (x.ndim - 2)
     zero = jnp.zeros((), x.dtype)
-    x = lax.pad(
-        x, zero, [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding), (0, 0, 0)]
-    )
-    pixels = g.reshape(-1, groups, outputs)
-    products = []
-    for tap in itertools.product(*map(range, taps)):
-        start = [k * d for k, d in zip(tap, geometry.dilation, strict=True)]
-        stop = [
-            a + (m - 1) * s + 1
-            for a, m, s in zip(start, g.shape[1:-1], geometry.stride, strict=True)
-        ]
-        seen = lax.slice(
-            x, (0, *start, 0), (x.shape[0], *stop, x.shape[-1]), (1, *geometry.stride, 1)
-        )
-        products.append(jnp.einsum("ngi,ngo->igo", seen.reshape(-1, groups, inputs), pixels))
-    return jnp.stack(products).reshape(*taps, inputs, groups * outputs)
+    x = lax.pad(x, zero, [(0, 0, 0), (low, high, 0), *beside])
+    g = lax.pad(g, zero, [(0, 0, 0), (0, count * rows - g.shape[1], 0), *beside])
+    # Strips come after their picture, so that a batch which lies on several devices stays there.
+    x = jnp.stack([x[:, i * step : i * step + span] for i in range(count)], axis=1)
+    g = g.reshape(-1, rows, *g.shape[2:])
+    geometry = geometry._replace(padding=((0, 0), *others))
+    return _weight_grad_canonical(x.reshape(-1, *x.shape[2:]), g, geometry, taps)
+
+
+def _weight_grad_exchanged(x, g, geometry, taps):
+    """`_weight_grad_canonical` with `x` sliding over `g`, which visits the taps backwards.
+
+    The zeros around `g` are put there by hand: XLA's CPU backend takes a kernel that is larger than
+    its image for a loop over single numbers.
+    """
+    pads = []
+    for n, m, extent, (low, _) in zip(
+        x.shape[1:-1], g.shape[1:-1], geometry.extents(taps), geometry.padding, strict=True
+    ):
+        before = extent - 1 - low
+        pads.append((before, n + extent - 1 - m - before, 0))
+    g = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
+    y = _weight_grad_canonical(g, x, geometry._replace(padding=((0, 0),) * len(taps)), taps)
+    return jnp.swapaxes(jnp.flip(y, range(len(taps))), -1, -2)
 
 
 def _weight_grad_padding(x, g, geometry, taps):

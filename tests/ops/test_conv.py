@@ -1,5 +1,6 @@
 """The convolution family against lax in float64, NumPy, and itself under every transformation."""
 
+import functools
 import itertools
 
 import jax
@@ -12,6 +13,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxgan.ops import lowering
 from jaxgan.ops.conv import conv, conv_input_grad, conv_transpose, conv_weight_grad
 
+# What slides decides by its type and its positions.
+FEW = jax.ShapeDtypeStruct((2, 8, 8, 16), jnp.float32)
 LETTERS = {1: "W", 2: "HW", 3: "DHW"}
 
 
@@ -94,7 +97,8 @@ def covering(transposed):
             sizes = ((4, 5), (5, 3))[index % 2]
         else:
             sizes = ((10, 13), (11, 12))[(index + taps) % 2]
-        shape = (2, *sizes, 2)
+        # Of fewer than four pictures gradients are computed in strips of these.
+        shape = ((2, 4, 1)[index % 3], *sizes, 2)
         cases.append((shape, (taps, taps, 2, 3), {"stride": stride, "padding": padding}))
     return cases
 
@@ -152,9 +156,36 @@ def test_few_output_channels_equal_lax_to_second_order():
     for _, taps, options in cases:
         strides = (1,) * (len(taps) - 2)
         geometry = lowering.Geometry(strides, (), strides, options.get("groups", 1))
-        names.add(lowering._choose("forward", taps, geometry, jnp.float32).__name__)
-    assert names == {"_forward_by_products", "_forward_by_blocks"}
+        names.add(lowering._choose("forward", taps, geometry, FEW).__name__)
+    assert names == {"forward_by_products", "_forward_by_blocks"}
     check_orders(cases, conv, lax_conv)
+
+
+def test_few_positions_and_many_channels_equal_lax_to_second_order(monkeypatch):
+    """Where kernels are larger than images, their gradients are products."""
+    monkeypatch.setattr(lowering, "_NUMBERS_PER_ROW", 1)
+    cases = [
+        ((1, 6, 8, 4), (4, 4, 4, 5), {"stride": 2}),
+        ((2, 2, 2, 3), (4, 4, 3, 4), {"stride": 2, "padding": ((1, 1), (1, 1))}),
+        ((1, 5, 4, 3), (4, 3, 3, 2), {"padding": "VALID"}),
+        ((1, 7, 6, 3), (3, 3, 3, 4), {"stride": 2, "padding": ((2, 0), (0, 1))}),
+        ((1, 12, 4), (9, 4, 3), {"stride": 4}),
+        ((1, 1, 3, 2, 3), (3, 3, 3, 3, 2), {}),
+    ]
+    for shape, taps, options in cases:
+        rank = len(taps) - 2
+        g = jax.eval_shape(functools.partial(conv, **options), jnp.zeros(shape), jnp.zeros(taps))
+        geometry = lowering.Geometry((options.get("stride", 1),) * rank, (), (1,) * rank)
+        for operation in ("input_grad", "weight_grad"):
+            chosen = lowering._choose(operation, taps, geometry, g)
+            assert chosen.__name__ == f"{operation}_by_products"
+    check_orders(cases, conv, lax_conv)
+    transposed = [
+        ((1, 3, 2, 4), (4, 4, 4, 3), {"stride": 2}),
+        ((2, 1, 1, 3), (4, 4, 3, 5), {"stride": 2}),
+        ((1, 3, 3), (9, 3, 4), {"stride": 4}),
+    ]
+    check_orders(transposed, conv_transpose, lax_conv_transpose)
 
 
 def test_lowerings_of_other_backends_equal_lax(monkeypatch):
@@ -163,7 +194,7 @@ def test_lowerings_of_other_backends_equal_lax(monkeypatch):
     cases = [case for case in covering(transposed=False) if case[1][0] in (1, 4, 5)]
     grouped = ((2, 9, 8, 6), (3, 3, 2, 9), {"groups": 3, "dilation": 2, "stride": 2})
     geometry = lowering.Geometry((2, 2), ((1, 1), (1, 1)), (1, 1))
-    chosen = lowering._choose("weight_grad", (4, 4, 2, 3), geometry, jnp.float32)
+    chosen = lowering._choose("weight_grad", (4, 4, 2, 3), geometry, FEW)
     assert chosen is lowering._weight_grad_native
     check_orders([*cases, grouped], conv, lax_conv)
 

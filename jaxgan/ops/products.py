@@ -1,0 +1,117 @@
+"""Convolutions as matrix products, for shapes that XLA's convolutions on a CPU are slow at.
+
+`lowering` chooses. Array shapes are those of conv.py; except for `weight_grad_by_taps` there is one
+group and no dilation.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxgan.ops.geometry import Geometry
+
+
+def forward_by_products(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """One matrix product makes what every pixel gives to its neighbours; then shifted sums.
+
+    For stride 1 and a kernel of few taps and outputs: the intermediate result has
+    prod(taps) * outputs channels.
+    """
+    *taps, inputs, outputs = kernel.shape
+    rank = len(taps)
+    columns = kernel.transpose(rank, *range(rank), rank + 1).reshape(inputs, -1)
+    parts = (x.reshape(-1, inputs) @ columns).reshape(*x.shape[:-1], *taps, outputs)
+    inside = [(0, 0, 0)] * (rank + 1)
+    pads = [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding), *inside]
+    parts = lax.pad(parts, jnp.zeros((), x.dtype), pads)
+    size = [n - k + 1 for n, k in zip(parts.shape[1:], taps, strict=False)]
+    total = jnp.zeros((x.shape[0], *size, outputs), x.dtype)
+    for tap in itertools.product(*map(range, taps)):
+        window = tuple(slice(k, k + n) for k, n in zip(tap, size, strict=True))
+        total = total + parts[(slice(None), *window, *tap)]
+    return total
+
+
+def input_grad_by_products(
+    g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]
+) -> Array:
+    """What every position of `g` gives to each tap, in one product a tap; then shifted sums.
+
+    For images of few positions and kernels of many channels, as a U-Net has at 1x1 to 8x8 pixels:
+    what a convolution costs there is to bring the kernel into another order, and a matrix product
+    reads it as it lies.
+    """
+    *taps, inputs, outputs = kernel.shape
+    count = math.prod(taps)
+    rows = jnp.broadcast_to(g.reshape(1, -1, outputs), (count, g.size // outputs, outputs))
+    kernel = kernel.reshape(count, inputs, outputs)
+    if geometry.swapped:
+        kernel = jnp.swapaxes(kernel, -1, -2)
+    contracted = 1 if geometry.swapped else 2
+    parts = lax.dot_general(rows, kernel, (((2,), (contracted,)), ((0,), (0,))))
+    return _scattered(parts.reshape(*taps, *g.shape[:-1], inputs), geometry, size)
+
+
+def weight_grad_by_products(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
+    """One product of what all taps see with `g`."""
+    x = _padded(x, [(low, high, 0) for low, high in geometry.padding])
+    seen = []
+    for tap in itertools.product(*map(range, taps)):
+        stop = _stops(tap, g.shape[1:-1], geometry.stride)
+        start, stop = (0, *tap, 0), (x.shape[0], *stop, x.shape[-1])
+        seen.append(lax.slice(x, start, stop, (1, *geometry.stride, 1)))
+    columns = jnp.concatenate(seen, axis=-1).reshape(-1, len(seen) * x.shape[-1])
+    product = lax.dot_general(columns, g.reshape(-1, g.shape[-1]), (((0,), (0,)), ((), ())))
+    return product.reshape(*taps, x.shape[-1], g.shape[-1])
+
+
+def weight_grad_by_taps(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
+    """One batched product per tap: XLA's CPU backend has no fast grouped weight gradient."""
+    groups = geometry.groups
+    inputs, outputs = x.shape[-1] // groups, g.shape[-1] // groups
+    x = _padded(x, [(low, high, 0) for low, high in geometry.padding])
+    pixels = g.reshape(-1, groups, outputs)
+    products = []
+    for tap in itertools.product(*map(range, taps)):
+        start = [k * d for k, d in zip(tap, geometry.dilation, strict=True)]
+        stop = [
+            a + (m - 1) * s + 1
+            for a, m, s in zip(start, g.shape[1:-1], geometry.stride, strict=True)
+        ]
+        seen = lax.slice(
+            x, (0, *start, 0), (x.shape[0], *stop, x.shape[-1]), (1, *geometry.stride, 1)
+        )
+        products.append(jnp.einsum("ngi,ngo->igo", seen.reshape(-1, groups, inputs), pixels))
+    return jnp.stack(products).reshape(*taps, inputs, groups * outputs)
+
+
+def _scattered(parts: Array, geometry: Geometry, size: tuple[int, ...]) -> Array:
+    """`parts [*taps, batch, *positions, in]` added up where each tap lies: `[batch, *size, in]`."""
+    taps = parts.shape[: len(size)]
+    batch, *positions, inputs = parts.shape[len(size) :]
+    last = tuple(k - 1 for k in taps)
+    full = _stops(last, positions, geometry.stride)
+    total = jnp.zeros((batch, *full, inputs), parts.dtype)
+    for tap in itertools.product(*map(range, taps)):
+        stops = _stops(tap, positions, geometry.stride)
+        pads = [
+            (k, n - stop, s - 1)
+            for k, n, stop, s in zip(tap, full, stops, geometry.stride, strict=True)
+        ]
+        total = total + _padded(parts[tap], pads)
+    cut = [
+        (-low, n + low - m, 0) for (low, _), n, m in zip(geometry.padding, size, full, strict=True)
+    ]
+    return _padded(total, cut)
+
+
+def _padded(x: Array, pads: Sequence[tuple[int, int, int]]) -> Array:
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
+
+
+def _stops(tap: Sequence[int], positions: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
+    """One past the last position that a tap sees, on each axis."""
+    return tuple(k + (m - 1) * s + 1 for k, m, s in zip(tap, positions, stride, strict=True))
