@@ -212,8 +212,8 @@ def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]
         hint = f" (did you mean {close[0]}?)" if close and close[0] != prefix else ""
         raise UserError(
             f"--data={data} is not understood{hint}: "
-            "give sample, folder:, zip: or video:PATH or tfds:NAME, or npz:, csv: or idx:PATH "
-            "where the experiment's pictures fit in memory"
+            "give sample, folder:PATH, zip:PATH, video:PATH or tfds:NAME, or npz:, csv: or "
+            "idx:PATH where the experiment's pictures fit in memory"
         )
     return "tfds", data
 

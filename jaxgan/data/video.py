@@ -227,6 +227,8 @@ def _keep_frames(path: Path, kept: Path, skip_broken: bool) -> None:
             skipped = [f"{path.name} {fault}" for fault in (faults or ())[:NAMED_AT_MOST]]
             (unfinished / _ABOUT).write_text(json.dumps({"count": count, "skipped": skipped}))
             unfinished.replace(kept)
+            if faults:
+                processes.say(f"{path} is damaged {', '.join(faults[:NAMED_AT_MOST])}")
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise

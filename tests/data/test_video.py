@@ -2,10 +2,15 @@
 
 import json
 import shutil
+import struct
 import sys
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage
+from PIL import Image, ImageSequence
 
 from jaxgan.data import video
 from jaxgan.data.labelled import open_labelled_train_and_held_out
@@ -46,6 +51,28 @@ def test_frames_come_in_order_within_the_error_of_the_codec(tmp_path, write_film
     # A .gif has 256 colours, and most others halve theirs.
     bound = 25 if suffix == ".gif" else 6
     assert all(f.dtype == np.uint8 and which(f, pictures)[1] < bound for f in frames)
+
+
+def test_an_animation_is_what_pillow_makes_of_it():
+    path = Path(skimage.__file__).parent / "data" / "no_time_for_that_tiny.gif"
+    with Image.open(path) as animation:
+        expected = [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(animation)]
+    assert len(expected) > 20
+    np.testing.assert_array_equal(list(video.frames(path)), expected)
+
+
+def test_a_trimmed_film_is_what_is_left_of_it_and_not_damaged(tmp_path, write_film):
+    """Telephones trim a film by its edit list, and leave all frames in the file."""
+    pictures = moving(30)
+    path = write_film(tmp_path / "film.mp4", pictures, rate=Fraction(30))
+    contents = bytearray(path.read_bytes())
+    entry = contents.index(b"elst") + 12  # after version and flags, and how many there are
+    length, start = struct.unpack_from(">Ii", contents, entry)
+    assert length == 1000
+    struct.pack_into(">Ii", contents, entry, 500, start + 15360 // 3)
+    path.write_bytes(contents)
+    frames = video.frames(path)
+    assert [which(frame, pictures)[0] for frame in frames] == list(range(10, 25))
 
 
 @pytest.mark.parametrize("turned", [90, 180, -90])
