@@ -7,6 +7,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import skimage
@@ -101,9 +102,10 @@ def test_any_frame_at_any_time_decoded_once(tmp_path, write_film, kept, monkeypa
     about = {"kind": "video", "where": str(path), "count": 20, "skipped": []}
     assert json.loads(json.dumps(source.description)) == about
     # Another film of that name, at that place, is another film.
+    contents = path.read_bytes()
     write_film(path, pictures[:5])
     assert len(open_source(str(path))) == 5
-    write_film(path, pictures)
+    path.write_bytes(contents)
 
     def not_again(*arguments, **options):
         raise AssertionError("decoded twice")
@@ -170,6 +172,21 @@ def test_two_films_are_two_domains(tmp_path, write_film, kept):
         find(f"video:{a}", None)
 
 
+def write_song(path, cover):
+    """Sound, and a picture that is not of a film."""
+    with av.open(str(path), "w") as song:
+        heard = song.add_stream("pcm_s16le", rate=48000, layout="mono")
+        shown = song.add_stream("png", rate=1)
+        shown.height, shown.width, shown.pix_fmt = *cover.shape[:2], "rgb24"
+        shown.disposition = av.stream.Disposition.attached_pic
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 99), np.int16), "s16", "mono")
+        frame.sample_rate = 48000
+        song.mux(heard.encode(frame))
+        song.mux(shown.encode(av.VideoFrame.from_ndarray(cover, format="rgb24")))
+    with av.open(str(path)) as song:
+        assert len(song.streams.video) == 1
+
+
 def complaint(action):
     with pytest.raises(UserError) as caught:
         action()
@@ -191,6 +208,7 @@ def test_a_film_without_its_end_is_refused_or_taken_so_far(tmp_path, write_film,
     source = open_source(f"video:{cut}", skip_broken=True)
     assert 2 <= len(source) < 20 and source.description["skipped"]
     assert [which(source[i], pictures)[0] for i in range(3)] == [0, 1, 2]
+    assert "is damaged after" in complaint(lambda: open_source(f"video:{cut}"))
 
 
 def test_what_is_no_film_has_its_line(tmp_path, write_film, kept, monkeypatch):
@@ -199,13 +217,8 @@ def test_what_is_no_film_has_its_line(tmp_path, write_film, kept, monkeypatch):
         (tmp_path / name).write_bytes(contents)
         said = complaint(lambda name=name: open_source(f"video:{tmp_path / name}"))
         assert f"{name} is no film that can be read" in said
-    av = video.library()
-    with av.open(str(tmp_path / "heard.mkv"), "w") as sound:
-        stream = sound.add_stream("pcm_s16le", rate=48000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 99), np.int16), "s16", "mono")
-        frame.sample_rate = 48000
-        sound.mux(stream.encode(frame))
-    assert "there are no pictures" in complaint(lambda: open_source(str(tmp_path / "heard.mkv")))
+    write_song(tmp_path / "song.mp4", moving(1)[0])
+    assert "there are no pictures" in complaint(lambda: open_source(str(tmp_path / "song.mp4")))
     assert "there is no film" in complaint(lambda: open_source(f"video:{tmp_path}/gone.mp4"))
     assert "there is no film" in complaint(lambda: open_source("./gone.mp4"))
     assert f"folder:{tmp_path}" in complaint(lambda: open_source(f"video:{tmp_path}"))

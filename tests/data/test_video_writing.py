@@ -85,6 +85,7 @@ def test_a_film_is_there_when_it_is_complete(tmp_path, write_film, capsys):
     source = write_film(tmp_path / "film.mp4", ramp(20))
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(source.read_bytes()[: source.stat().st_size * 9 // 10])
+    long = write_film(tmp_path / "long.mp4", [ramp(1)[0]] * 100)
     before = {file.name for file in tmp_path.iterdir()}
     seen = []
 
@@ -92,9 +93,17 @@ def test_a_film_is_there_when_it_is_complete(tmp_path, write_film, capsys):
         seen.append({file.name for file in tmp_path.iterdir()} - before)
         return frame
 
+    def interrupted(frame):
+        if len(seen) == 99:
+            raise KeyboardInterrupt
+        return look(frame)
+
     with pytest.raises(UserError, match="is damaged after"):
         rewrite(tmp_path / "new.mp4", cut, look, comment="")
-    assert seen and all(names <= {"new.partial.mp4"} for names in seen)
+    seen.clear()
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(tmp_path / "new.mp4", long, interrupted, comment="")
+    assert seen[-1] == {"new.partial.mp4"} and "new.mp4" not in set().union(*seen)
     assert {file.name for file in tmp_path.iterdir()} == before
     path = rewrite(tmp_path / "new.mp4", cut, look, comment="", skip_broken=True)
     assert 2 <= len(facts(path)[2]) < 20 and "is damaged after" in capsys.readouterr().out
