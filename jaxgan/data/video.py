@@ -151,11 +151,10 @@ def open_film(
 ) -> ReadSource:
     """The frames of a film, in order, any of them at any time.
 
-    Films remember the frames before one, so that a frame from the middle costs a second of them,
-    and a film of frames fits no memory. The first time the film is decoded, therefore, its frames
-    go into a folder under the data directory as JPEGs of quality 95 (a minute of 1080p in about a
-    gigabyte), and it is looked at no more; the folder is found again by the film's
-    name and contents.
+    A film stores what is new in a frame, so that one from the middle costs all those since the last
+    whole one, and its frames fit no memory. They go, therefore, into a folder under the data
+    directory once, as JPEGs of quality 95 (a minute of 1080p in about a gigabyte), which is found
+    again by the film's name and contents.
 
     Args:
       where: the film's path.
@@ -174,12 +173,15 @@ def open_film(
             if path.is_dir()
             else f"--data: there is no film {where}"
         )
-    folder = data_root(data_dir) / FOLDER
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
-        digest.update(json.dumps([_VERSION, skip_broken]).encode())
-        kept = folder / f"{path.stem}-{digest.hexdigest()[:16]}"
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror or error}") from None
+    digest.update(json.dumps([_VERSION, skip_broken]).encode())
+    folder = data_root(data_dir) / FOLDER
+    kept = folder / f"{path.stem}-{digest.hexdigest()[:16]}"
+    try:
         if not kept.is_dir():
             _keep_frames(path, kept, skip_broken)
         about = json.loads((kept / _ABOUT).read_text())
