@@ -6,6 +6,7 @@
 Full scale: CelebA and the paper's networks, 4x4x1024 up to 64x64x3, batches of 128; for a GPU or a
 TPU. Small scale (two CPU cores): networks a quarter as wide, on a hundred grey faces of 25x25 that
 are enlarged; give it better ones. Your own pictures: --data=folder:PATH or zip:PATH.
+What --mode=sample writes is marked as synthetic: in a corner, and in its metadata.
 """
 
 import jax.numpy as jnp
@@ -45,4 +46,5 @@ def experiment() -> Experiment:
         Critic(width=FLAGS.width, batch_norm=normalised, dtype=dtype),
         (side, side, 3),
         gan_data.colour_squares(side, sample="faces"),
+        faces=True,
     )

@@ -87,7 +87,7 @@ flags.DEFINE_string(
     "checkpoint", "newest", "For eval and sample: `newest`, `best`, or the number of a step."
 )
 flags.DEFINE_string("input", None, "For sample: what to work on, where the experiment takes one.")
-flags.DEFINE_string("output", None, "For sample: the file to write.")
+flags.DEFINE_string("output", None, "For sample: the file to write, or a folder.")
 flags.DEFINE_integer("count", 64, "For sample: how many samples to draw.", lower_bound=1)
 flags.DEFINE_string(
     "coordinator",

@@ -68,6 +68,7 @@ def pictures(
     class_count: int = 0,
     columns: int = 8,
     magnify: int = 1,
+    faces: bool = False,
     evaluate: Callable[[Networks], Measured] | None = None,
     conclude: Callable[[Networks], Measured] | None = None,
     best: str = "fid",
@@ -81,6 +82,7 @@ def pictures(
       class_count: how many classes the networks know, if they are told one.
       columns: of the grids.
       magnify: enlarges the preview's pictures by this whole factor.
+      faces: as in `sampling.sample_file`.
       evaluate: as in `Experiment`; FID and its kin (`gan_figures.figures`) where None. With
         --eval_samples=0 nothing is measured.
       conclude, best, best_mode: as in `Experiment`.
@@ -105,7 +107,7 @@ def pictures(
         preview=sample_grid(
             FLAGS.latent_size, columns=columns, magnify=magnify, classes=class_count
         ),
-        sample=sample_file(FLAGS.latent_size, columns=columns, classes=class_count),
+        sample=sample_file(FLAGS.latent_size, columns=columns, classes=class_count, faces=faces),
         best=best if measures else None,
         best_mode=best_mode,
     )

@@ -8,7 +8,8 @@ from absl import flags
 
 from jaxgan.data import sample
 from jaxgan.data.framing import middle, shorter_side
-from jaxgan.data.paired import Pairs, pair_crops
+from jaxgan.data.paired import pair_crops
+from jaxgan.data.pairs import Pairs
 from jaxgan.data.pictures import ArraySource, Source
 from jaxgan.data.selection import class_list
 from jaxgan.data.sources import open_held_out, open_source, open_train_and_held_out

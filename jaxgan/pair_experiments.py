@@ -15,7 +15,8 @@ from absl import flags
 
 from jaxgan import image_flags
 from jaxgan.data.images import read_image
-from jaxgan.data.paired import Pairs, held_out_pairs, open_pairs, pair_crops
+from jaxgan.data.paired import held_out_pairs, open_pairs, pair_crops
+from jaxgan.data.pairs import Pairs
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Networks
 from jaxgan.image_data import Sources, crops, with_themselves
@@ -23,7 +24,7 @@ from jaxgan.metrics.perceptual import Perceptual
 from jaxgan.metrics.stamp import Measured
 from jaxgan.nets.patch import PatchCritic, patch_critic
 from jaxgan.nets.unet import UNet
-from jaxgan.pair_figures import fcn_score
+from jaxgan.pair_figures import fcn_score, patch_distances
 from jaxgan.pair_inputs import Both, example, label_reader, painted, read_picture, visible
 from jaxgan.systems import translating
 from jaxgan.systems.paired import Input, given_input, one_hot, paired
@@ -190,6 +191,7 @@ def from_pairs(
         make_input=one_hot(count) if count else given_input,
         channels=count or 3,
         data=data,
+        train=lambda: ready()[0],
         held_out=functools.cache(lambda: ready()[1]),
         read=label_reader(both) if count else None,
         multiple=multiple,
@@ -229,6 +231,7 @@ def from_targets(
         make_input=make_input,
         channels=channels,
         data=crops(both, "target"),
+        train=lambda: with_themselves(both()[0]),
         held_out=functools.cache(lambda: with_themselves(both()[1])),
         read=read,
         multiple=multiple,
@@ -243,6 +246,7 @@ def _experiment(
     make_input: Input,
     channels: int,
     data: Callable[[], Data],
+    train: Callable[[], Pairs],
     held_out: Callable[[], Pairs],
     read: Callable[[Path], Example] | None,
     multiple: int,
@@ -259,6 +263,12 @@ def _experiment(
             example(index, *pair, make_input=make_input, pairs=pairs)
             for index, pair in enumerate(held_out_pairs(chosen, side=FLAGS.side))
         ]
+
+    distances = patch_distances(train, examples, through)
+
+    def concluded(networks: Networks) -> Measured:
+        found = distances(networks)
+        return found if conclude is None else found | conclude(networks)
 
     lpips = functools.cache(lambda: Perceptual(FLAGS.lpips_backbone, FLAGS.lpips_heads))
 
@@ -299,7 +309,7 @@ def _experiment(
         phases=image_flags.turns(("generator",), ("critic",), ("generator", "critic")),
         data=checked_data,
         evaluate=evaluate if measures else None,
-        conclude=conclude if measures else None,
+        conclude=concluded if measures else None,
         preview=translating.comparison(examples, through),
         sample=translating.sample_files(read or read_picture, through),
         best="psnr_rgb" if measures else None,

@@ -10,7 +10,7 @@ from absl import flags
 
 from jaxgan.data.images import read_image, read_stored
 from jaxgan.data.label_maps import LabelCode, default_palette
-from jaxgan.data.paired import Pairs
+from jaxgan.data.pairs import Pairs
 from jaxgan.media import to_uint8
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.systems.paired import Input, one_hot

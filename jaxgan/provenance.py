@@ -58,19 +58,22 @@ def mark(picture: np.ndarray) -> np.ndarray:
     return np.array(image)
 
 
-def write_synthetic(path: str | os.PathLike[str], picture: np.ndarray) -> Path:
+def write_synthetic(
+    path: str | os.PathLike[str], picture: np.ndarray, *, visible: bool = True
+) -> Path:
     """Writes a picture with both marks.
 
     Args:
       path: .png, .jpg or .webp.
       picture: uint8 [height, width, 3].
+      visible: False leaves out the one that people see.
 
     Raises:
       UserError: a suffix that holds no such mark, or the place cannot be written to.
     """
     if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UserError(f"{path}: a synthetic face is written as .png, .jpg or .webp, which say so")
-    return write_image(path, mark(picture), xmp=_XMP)
+        raise UserError(f"{path}: synthetic pictures are .png, .jpg or .webp, which say so")
+    return write_image(path, mark(picture) if visible else picture, xmp=_XMP)
 
 
 def write_synthetic_film(

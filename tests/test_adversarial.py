@@ -13,10 +13,12 @@ import pytest
 from PIL import Image
 
 from jaxgan import losses
+from jaxgan.errors import UserError
 from jaxgan.experiment import SampleRequest
 from jaxgan.game import Phase
 from jaxgan.nets.mixture import Mixture
 from jaxgan.nets.mlp import MLP
+from jaxgan.provenance import says_synthetic
 from jaxgan.state import (
     Network,
     PlayerSpec,
@@ -26,6 +28,7 @@ from jaxgan.state import (
     playing_networks,
 )
 from jaxgan.step import Rules, make_step
+from jaxgan.systems import sampling
 from jaxgan.systems.adversarial import Weighted, adversarial
 from jaxgan.systems.balance import relative_diversity
 from jaxgan.systems.sampling import class_grid, sample_file, sample_grid
@@ -404,3 +407,26 @@ def test_samples_are_spread_over_the_classes(tmp_path):
     # Ten rows: every class is there, though twelve is no multiple of ten.
     with Image.open(written) as picture:
         assert picture.height > 10 * 4
+
+
+@pytest.mark.parametrize("faces", [False, True])
+def test_a_folder_gets_a_file_for_each_sample_by_class(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(sampling, "AT_ONCE", 4)
+    sample = sample_file(LATENT, classes=3, faces=faces)
+    folder = tmp_path / "samples" / "digits"
+    assert sample(shades(), SampleRequest(None, folder, seed=0, count=7)) == folder
+    files = sorted(folder.glob("*/*.png"))
+    assert [f"{file.parent.name}/{file.stem}" for file in files] == [
+        *("0/000000", "0/000001", "0/000002", "1/000003", "1/000004", "2/000005", "2/000006")
+    ]
+    for file in files:
+        assert says_synthetic(file)
+        with Image.open(file) as picture:
+            assert picture.mode == ("RGB" if faces else "L")
+            shade = np.asarray(picture)[0].ravel()[0]
+        assert shade == pytest.approx(int(file.parent.name) / 5 * 127.5, abs=0.51)
+    again = tmp_path / "again"
+    sample(shades(), SampleRequest(None, again, seed=0, count=7))
+    assert (again / "1/000004.png").read_bytes() == (folder / "1/000004.png").read_bytes()
+    with pytest.raises(UserError, match=r"name of a \.png, or of a folder"):
+        sample(shades(), SampleRequest(None, tmp_path / "samples.jpg", seed=0, count=7))

@@ -12,7 +12,7 @@ from jaxgan.data.class_folders import HELD_OUT_NAMES
 from jaxgan.data.images import Stored
 from jaxgan.data.label_maps import LabelCode, Look
 from jaxgan.data.listing import list_folder, list_zip
-from jaxgan.data.paired import Direction, Pair, Pairs
+from jaxgan.data.pairs import Direction, Pair, Pairs
 from jaxgan.data.selection import evenly_spaced
 from jaxgan.errors import UserError
 

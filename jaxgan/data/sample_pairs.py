@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgan.data import facades, sample
 from jaxgan.data.label_maps import LabelCode, default_palette
-from jaxgan.data.paired import Direction, Pair, Pairs
+from jaxgan.data.pairs import Direction, Pair, Pairs
 from jaxgan.data.strokes import line_drawing
 from jaxgan.errors import UserError, did_you_mean
 

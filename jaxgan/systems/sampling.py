@@ -11,11 +11,14 @@ from jax import Array
 
 from jaxgan.errors import UserError
 from jaxgan.experiment import Networks, SampleRequest
-from jaxgan.media import Grid, to_uint8
+from jaxgan.media import Grid, as_picture, to_uint8
 from jaxgan.metrics.pictures import Draw
+from jaxgan.provenance import write_synthetic
 
 # More classes than this make a preview that nobody takes in.
 PREVIEWED_CLASSES = 16
+# Pictures drawn at a time where they are files of their own.
+AT_ONCE = 250
 
 
 @functools.partial(jax.jit, static_argnames=("count", "latent_size"))
@@ -48,7 +51,11 @@ def drawing(
 
 
 def class_grid(
-    pictures: Array, label: np.ndarray, columns: int, names: Sequence[str] = (), magnify: int = 1
+    pictures: Array | np.ndarray,
+    label: np.ndarray,
+    columns: int,
+    names: Sequence[str] = (),
+    magnify: int = 1,
 ) -> Grid:
     """A grid with a row, or several, for each class, and its name beside it.
 
@@ -100,26 +107,58 @@ def sample_grid(
 
 
 def sample_file(
-    latent_size: int, *, columns: int = 8, classes: int = 0, names: Sequence[str] = ()
+    latent_size: int, *, columns: int = 8, classes: int = 0, faces: bool = False
 ) -> Callable[[Networks, SampleRequest], Path]:
-    """Makes the `sample` of an experiment that draws pictures: a grid of `count` of them.
+    """Makes the `sample` of an experiment that draws pictures: a grid of them, or a folder.
 
-    With `classes` the pictures are spread over all classes as evenly as `count` allows, rows by
-    class. `names` are the classes'.
+    `--output` is a .png, or else a folder, which is made and gets a .png for each of the `count`
+    pictures. With `classes` they are spread over all of these as evenly as `count` allows: in rows
+    by class, or in a folder for each. What is written says in its metadata that it is synthetic.
+
+    Args:
+      latent_size: dimensions of the latent.
+      columns: of the grid.
+      classes: how many the generator is told of; 0 if none.
+      faces: whether the pictures are also marked as synthetic for people to see.
     """
+    write = functools.partial(write_synthetic, visible=faces)
 
     def sample(networks: Networks, request: SampleRequest) -> Path:
-        if request.output.suffix != ".png":
-            raise UserError(f"--output={request.output}: give it a name that ends in .png")
-        key = jax.random.key(request.seed)
-        asked = {"count": request.count, "latent_size": latent_size}
-        if not classes:
-            grid = Grid.from_batch(draw_samples(networks, key, **asked), columns)
-        else:
-            label = np.arange(request.count, dtype=np.int64) * classes // request.count
-            label = label.astype(np.int32)
-            pictures = draw_samples(networks, key, **asked, label=jnp.asarray(label))
-            grid = class_grid(pictures, label, columns, names)
-        return grid.save(request.output.with_suffix(""))
+        key, output, count = jax.random.key(request.seed), request.output, request.count
+        label = None
+        if classes:
+            label = (np.arange(count, dtype=np.int64) * classes // count).astype(np.int32)
+        if output.suffix == ".png":
+            pictures = _drawn(networks, key, count, latent_size, label)
+            grid = Grid.from_batch(pictures, columns)
+            if label is not None:
+                grid = class_grid(pictures, label, columns)
+            return write(output, np.asarray(grid.draw()))
+        if output.suffix or output.is_file():
+            raise UserError(f"--output={output}: give the name of a .png, or of a folder")
+        try:
+            for index in range(-(-count // AT_ONCE)):
+                rows = slice(index * AT_ONCE, min((index + 1) * AT_ONCE, count))
+                chosen = None if label is None else label[rows]
+                size = rows.stop - rows.start
+                drawn = _drawn(networks, jax.random.fold_in(key, index), size, latent_size, chosen)
+                for row, picture in enumerate(to_uint8(drawn)):
+                    folder = output if chosen is None else output / str(chosen[row])
+                    folder.mkdir(exist_ok=True, parents=True)
+                    grey = picture.shape[-1] == 1 and not faces
+                    picture = picture[..., 0] if grey else np.asarray(as_picture(picture))
+                    write(folder / f"{rows.start + row:06d}.png", picture)
+        except OSError as error:
+            raise UserError(f"--output={output}: {error.strerror or error}") from None
+        return output
 
     return sample
+
+
+def _drawn(
+    networks: Networks, key: Array, count: int, latent_size: int, label: np.ndarray | None
+) -> np.ndarray:
+    chosen = None if label is None else jnp.asarray(label)
+    return np.asarray(
+        draw_samples(networks, key, count=count, latent_size=latent_size, label=chosen)
+    )

@@ -9,7 +9,8 @@ from PIL import Image
 
 from jaxgan.data.framing import resize
 from jaxgan.data.label_maps import VOID, default_palette
-from jaxgan.data.paired import Pairs, held_out_pairs, open_pairs, pair_crops
+from jaxgan.data.paired import held_out_pairs, open_pairs, pair_crops
+from jaxgan.data.pairs import Pairs
 from jaxgan.errors import UserError
 
 CLASSES = 6
