@@ -1,11 +1,14 @@
 """Two people's faces exchanged: one encoder, a decoder and a critic for each of them.
 
-    python -m jaxgan.main --experiment=faceswap --data=folder:film_a,folder:film_b
-    python -m jaxgan.main --mode=sample --run_dir=runs/faceswap --input=film_a --output=swapped
+    python -m jaxgan.main --experiment=faceswap --data=video:film_a.mp4,video:film_b.mp4
+    python -m jaxgan.main --mode=sample --run_dir=runs/faceswap --input=film_a.mp4 \\
+      --output=swapped.mp4
 
-The frames of two films, in a folder each, cut to the faces; for sampling a frame or a folder of
-them, whose faces become those of the other person (--direction=BtoA for the other way). What is
-written says that it is synthetic: in a corner, and in its metadata. Without data, drawn faces of
+Two films, or folder:film_a,folder:film_b with their frames, cut to the faces; the last tenth of a
+film is held out. For sampling a film, a frame or a folder of frames, whose faces become those of
+the other person (--direction=BtoA for the other way). A film keeps its size, its rate and its
+sound, and is written as .mp4, .mkv or .webm. What is written says that it is synthetic: in a
+corner, and in its metadata. Films need `pip install -e '.[video]'`. Without data, drawn faces of
 two people who do not exist, at sizes for two CPU cores.
 Figures, on held-out frames: PSNR of each person's own face after the coder, and the share of
 swapped faces that a classifier of jaxgan's own takes for the other person.

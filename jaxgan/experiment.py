@@ -193,7 +193,7 @@ def settle_scale(loaded: Loaded, before: str | None = None) -> tuple[str, str]:
 
 def own_pictures(data: str) -> bool:
     """Whether `--data` names a folder or a file, and no data set."""
-    prefixes = ("folder:", "zip:", "npz:", "csv:", "idx:")
+    prefixes = ("folder:", "zip:", "video:", "npz:", "csv:", "idx:")
     return data.startswith(prefixes) or Path(data).expanduser().exists()
 
 

@@ -11,6 +11,7 @@ from absl import flags
 from jax import Array
 
 from jaxgan import image_flags
+from jaxgan.data import video, video_writing
 from jaxgan.data.framing import resize
 from jaxgan.data.images import read_image
 from jaxgan.data.unpaired import unpaired_crops, unpaired_size
@@ -23,7 +24,7 @@ from jaxgan.metrics.stamp import Measured, Stamp, enough
 from jaxgan.nets.faceswap import FaceDecoder, FaceEncoder
 from jaxgan.nets.patch import patch_critic
 from jaxgan.ops.pixels import from_uint8
-from jaxgan.provenance import write_synthetic
+from jaxgan.provenance import write_synthetic, write_synthetic_film
 from jaxgan.systems import translating
 from jaxgan.systems.faceswap import PEOPLE, faceswap, swap
 from jaxgan.systems.translating import Example
@@ -113,6 +114,14 @@ def swap_faces(sample: str) -> Experiment:
         def through(networks: Networks, example: Example) -> np.ndarray:
             return on_frame(networks, example.shown, onto, side)
 
+        if request.input is not None and is_film(request.input, request.output):
+
+            def change(frame: np.ndarray) -> np.ndarray:
+                return on_frame(networks, frame, onto, side)
+
+            return write_synthetic_film(
+                request.output, request.input, change, skip_broken=FLAGS.skip_broken
+            )
         write = translating.sample_files(read_frame, through, write=write_synthetic)
         return write(networks, request)
 
@@ -166,6 +175,14 @@ def _interpolated(plane: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> n
     index = np.arange(len(plane))
     along = np.stack([np.interp(columns, index, row) for row in plane])
     return np.stack([np.interp(rows, index, column) for column in along.T], 1)
+
+
+def is_film(given: Path, output: Path) -> bool:
+    """Whether one of two files is a film, which makes both films; a .gif may be a picture."""
+    films = video.SUFFIXES - {".gif"}
+    return (given.suffix.lower() in films and not given.is_dir()) or (
+        output.suffix.lower() in video_writing.SUFFIXES
+    )
 
 
 def read_frame(path: Path) -> Example:

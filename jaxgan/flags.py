@@ -27,8 +27,8 @@ flags.DEFINE_string(
     "sample",
     "A TFDS name (mnist, emnist/letters, celeb_a#Smiling with an attribute as the label), "
     "folder:PATH or zip:PATH (a folder for each class; train/ and val/ are told apart; a folder "
-    "inside a zip may follow), or `sample`, which needs no network; where pictures fit in memory "
-    "also npz:PATH, csv:PATH (the label, then pixels) and idx:PATH (MNIST's own files).",
+    "inside a zip may follow), video:PATH, or `sample`, which needs no network; where pictures fit "
+    "in memory also npz:PATH, csv:PATH (the label, then pixels) and idx:PATH (MNIST's own files).",
 )
 flags.DEFINE_string(
     "classes",
@@ -37,7 +37,11 @@ flags.DEFINE_string(
     "all.",
 )
 flags.DEFINE_string("held_out", None, "Data to measure on, named as --data is.")
-flags.DEFINE_string("data_dir", None, "Where TFDS data sets are. Default: ~/tensorflow_datasets.")
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Where TFDS data sets are, and what is made of data once. Default: ~/tensorflow_datasets.",
+)
 flags.DEFINE_bool("skip_broken", False, "Leave out pictures that cannot be read, and say which.")
 flags.DEFINE_integer("steps", 10_000, "Steps to train for.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 64, "Pictures in a batch, over all devices.", lower_bound=1)

@@ -1,17 +1,19 @@
-"""Marks on pictures that nobody photographed: one to see, and one for programs.
+"""Marks on pictures and films that nobody took: one to see, and one for programs.
 
 The second one is the digital source type of the IPTC, which C2PA manifests use too, in an XMP
-packet: https://cv.iptc.org/newscodes/digitalsourcetype/. It is not signed; it tells honest
-programs, and does not stop anybody who removes it.
+packet: https://cv.iptc.org/newscodes/digitalsourcetype/. A film has it in its comment. It is not
+signed; it tells honest programs, and does not stop anybody who removes it.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import jaxgan
+from jaxgan.data import video, video_writing
 from jaxgan.data.images import write_image
 from jaxgan.errors import UserError
 
@@ -74,8 +76,29 @@ def write_synthetic(
     return write_image(path, mark(picture) if visible else picture, xmp=_XMP)
 
 
+def write_synthetic_film(
+    path: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    change: Callable[[np.ndarray], np.ndarray],
+    *,
+    skip_broken: bool = False,
+) -> Path:
+    """Writes a film made of another one, with both marks; `video_writing.rewrite` says how.
+
+    Args and raises: as there.
+    """
+    comment = f"{WORD}: made by jaxgan {jaxgan.__version__}; {SOURCE_TYPE}"
+
+    def marked(frame: np.ndarray) -> np.ndarray:
+        return mark(change(frame))
+
+    return video_writing.rewrite(path, source, marked, comment=comment, skip_broken=skip_broken)
+
+
 def says_synthetic(path: str | os.PathLike[str]) -> bool:
-    """Whether a picture's XMP names it the work of a trained algorithm."""
+    """Whether a picture's XMP, or a film's metadata, names it the work of a trained algorithm."""
+    if Path(path).suffix.lower() in video_writing.SUFFIXES:
+        return any(SOURCE_TYPE in said for said in video.metadata(path).values())
     with Image.open(path) as image:
         found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     text = found if isinstance(found, str) else found.decode("utf-8", "replace")

@@ -1,7 +1,9 @@
 """Every test runs as strictly as JAX can: no silent promotion, two devices, warnings are errors."""
 
 import os
+from fractions import Fraction
 
+import av
 import jax
 import numpy as np
 import pytest
@@ -67,6 +69,45 @@ def photos(tmp_path_factory):
             folder / f"photo{index}.png"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_film():
+    """A function of a path, frames uint8 [height, width, 3] and options that writes a film."""
+    codecs = {
+        ".webm": ("libvpx-vp9", "yuv420p"),
+        ".avi": ("mpeg4", "yuv420p"),
+        ".gif": ("gif", "rgb8"),
+    }
+
+    def write(path, pictures, *, rate=Fraction(30000, 1001), turned=0, times=None, sound=None):
+        """`turned`: to the left, by the player; `times`: in 1/30 s; `sound`: a codec."""
+        codec, colours = codecs.get(path.suffix, ("libx264", "yuv444p"))
+        # What is cut off at the end shall be frames, and not the table of them.
+        options = {"movflags": "faststart"} if path.suffix in (".mp4", ".mov", ".m4v") else {}
+        with av.open(str(path), "w", options=options) as film:
+            stream = film.add_stream(codec, rate=rate)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt, stream.bit_rate = colours, 4_000_000
+            if turned:
+                stream.set_display_rotation(turned)
+            heard = sound and film.add_stream(sound, rate=48000, layout="mono")
+            for i, picture in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                if times is not None:
+                    frame.pts, frame.time_base = times[i], Fraction(1, 30)
+                film.mux(stream.encode(frame))
+            film.mux(stream.encode(None))
+            for i in range(20 if sound else 0):
+                noise = np.random.default_rng(i).integers(-999, 999, (1, 1024), np.int16)
+                frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+                frame.sample_rate, frame.pts = 48000, 1024 * i
+                film.mux(heard.encode(frame))
+            if sound:
+                film.mux(heard.encode(None))
+        return path
+
+    return write
 
 
 @pytest.fixture

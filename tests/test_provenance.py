@@ -1,4 +1,4 @@
-"""Synthetic pictures say so, to people and to programs."""
+"""Synthetic pictures and films say so, to people and to programs."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.data import video
 from jaxgan.data.images import read_image, write_image
 from jaxgan.errors import UserError
-from jaxgan.provenance import mark, says_synthetic, write_synthetic
+from jaxgan.provenance import mark, says_synthetic, write_synthetic, write_synthetic_film
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
@@ -39,3 +40,15 @@ def test_a_mark_fits_any_picture_and_leaves_the_original_alone(size):
 def test_a_format_without_room_for_the_mark_is_refused(tmp_path):
     with pytest.raises(UserError, match="which say so"):
         write_synthetic(tmp_path / "face.bmp", np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_film_says_that_it_is_synthetic(tmp_path, write_film):
+    frames = [np.full((96, 128, 3), 90, np.uint8)] * 3
+    source = write_film(tmp_path / "film.mp4", frames)
+    for suffix in (".mp4", ".mkv", ".webm"):
+        path = write_synthetic_film(tmp_path / f"new{suffix}", source, lambda frame: frame)
+        assert says_synthetic(path)
+        for frame in video.frames(path):
+            seen = np.abs(frame.astype(int) - 90).max(-1) > 60
+            assert seen.any() and not seen[:64].any() and not seen[:, :40].any()
+    assert not says_synthetic(source)

@@ -130,7 +130,7 @@ def open_labelled_train_and_held_out(
     """
     train, held_out = _open(data, side, channels, sample, data_dir, skip_broken, both=True)
     if held_out is None:
-        train, held_out = hold_out(train)
+        train, held_out = hold_out(train, end=train.description["kind"] == "video")
     return (
         keep_classes(train, classes, require_labels=require_labels),
         keep_classes(held_out, classes, require_labels=require_labels),

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from jaxgan.data import images
+from jaxgan.data import images, video
 from jaxgan.errors import UserError
 
 # What macOS puts into every zip, and where archives keep their licences: never pictures to train
@@ -28,6 +28,10 @@ def _is_picture(parts: tuple[str, ...]) -> bool:
     return os.path.splitext(parts[-1])[1].lower() in images.SUFFIXES
 
 
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() in video.SUFFIXES
+
+
 def list_folder(where: str) -> tuple[list[str], Callable[[int], bytes]]:
     """The names of the pictures in a folder and those below it, sorted, and a way to read them.
 
@@ -36,14 +40,19 @@ def list_folder(where: str) -> tuple[list[str], Callable[[int], bytes]]:
     """
     root = Path(where)
     if root.is_file():
-        raise UserError(f"--data: {where} is a file, not a folder; a zip is given as zip:{where}")
+        kind = "video" if _is_film(root) else "zip"
+        raise UserError(
+            f"--data: {where} is a file, not a folder; a {kind} is given as {kind}:{where}"
+        )
     if not root.is_dir():
         raise UserError(f"--data: there is no folder {where}")
     found = (Path(folder, file) for folder, _, files in os.walk(root) for file in files)
-    relative = (path.relative_to(root) for path in found)
+    relative = [path.relative_to(root) for path in found]
     names = sorted(path.as_posix() for path in relative if _is_picture(path.parts))
     if not names:
-        raise UserError(f"--data: no pictures in {where} or the folders in it; {_suffixes()}")
+        film = next(filter(_is_film, relative), None)
+        hint = f"a film is given as video:{root / film}; " if film else ""
+        raise UserError(f"--data: no pictures in {where} or the folders in it; {hint}{_suffixes()}")
     return names, lambda i: (root / names[i]).read_bytes()
 
 

@@ -146,6 +146,8 @@ def find(data: str, data_dir: str | os.PathLike[str] | None) -> PairFiles:
     kind, where = sources.parse(data, data_dir)
     if kind == "tfds":
         return _prepared(where, data_dir)
+    if kind == "video":
+        raise UserError(f"--data: {where} is a film, which holds no pairs")
     names, read_bytes = list_folder(where) if kind == "folder" else list_zip(where)
     description = {"kind": kind, "where": where}
     found = sides.places(names, where)

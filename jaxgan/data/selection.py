@@ -42,10 +42,14 @@ def evenly_spaced(total: int, count: int) -> list[int]:
     return [(2 * k + 1) * total // (2 * count) for k in range(count)]
 
 
-def hold_out(labelled: Labelled) -> tuple[Labelled, Labelled]:
+def hold_out(labelled: Labelled, *, end: bool = False) -> tuple[Labelled, Labelled]:
     """All but a tenth of each class, and that tenth, evenly spaced in the order of the data.
 
     A class of a few pictures gives one, a class of one none.
+
+    Args:
+      labelled: the pictures.
+      end: hold out the last tenth, as `sources.hold_out` does.
 
     Raises:
       UserError: no class has two pictures.
@@ -55,7 +59,8 @@ def hold_out(labelled: Labelled) -> tuple[Labelled, Labelled]:
     for label in range(max(len(labelled.classes), 1)):
         rows = np.flatnonzero(labels == label)
         count = max(len(rows) // _HELD_OUT_SHARE, 1) if len(rows) > 1 else 0
-        chosen += [int(rows[i]) for i in evenly_spaced(len(rows), count)]
+        places = range(len(rows) - count, len(rows)) if end else evenly_spaced(len(rows), count)
+        chosen += [int(rows[i]) for i in places]
     if not chosen:
         raise UserError(
             f"{labelled.description['where']} holds one picture of a class at most: at least 2 are "
@@ -63,9 +68,10 @@ def hold_out(labelled: Labelled) -> tuple[Labelled, Labelled]:
         )
     rest = np.delete(np.arange(len(labelled)), chosen)
     of_each = " of each class" if labelled.labels is not None else ""
+    where = "at the end" if end else "evenly spaced"
     return (
         labelled.take(rest, part="all but the held-out pictures"),
-        labelled.take(np.sort(chosen), part=f"a tenth{of_each}, evenly spaced"),
+        labelled.take(np.sort(chosen), part=f"a tenth{of_each}, {where}"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Where pictures come from: a folder, a zip, a prepared TFDS set, arrays, the embedded sample.
+"""Where pictures come from: a folder, a zip, a film, a prepared TFDS set, arrays, the sample.
 
 Every kind is a `Source`, a sequence of uint8 RGB pictures of any sizes, opened by one string: what
 the user typed after `--data=`.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jaxgan.data import prepared
+from jaxgan.data import prepared, video
 from jaxgan.data.class_folders import HELD_OUT_NAMES, divide
 from jaxgan.data.listing import archive_of, list_folder, list_zip
 from jaxgan.data.pictures import ArraySource, ReadSource, Source, Subset
@@ -20,7 +20,7 @@ from jaxgan.errors import UserError
 
 __all__ = ["ArraySource", "Source", "open_source", "open_train_and_held_out"]
 
-_KINDS = ("folder", "zip", "tfds")
+_KINDS = ("folder", "zip", "video", "tfds")
 _ARRAYS = ("npz", "csv", "idx")  # what `labelled.open_labelled` takes besides
 _HELD_OUT_MOST = 10
 _NAMED_AT_MOST = 5
@@ -39,11 +39,12 @@ def open_source(
 
     Args:
       data: 'sample'; 'folder:PATH' or a folder's path; 'zip:PATH' or the path of a .zip, where a
-        folder inside the zip may follow (photos.zip/train); 'tfds:NAME' or the NAME of a prepared
-        TFDS set ('div2k').
-      data_dir: where TFDS sets are prepared; TFDS's own default when None.
-      split: of a TFDS set; 'train' or 'validation' of the sample. A folder and a zip have only
-        'train', which is all of it (`open_train_and_held_out` sets pictures aside).
+        folder inside the zip may follow (photos.zip/train); 'video:PATH' or a film's path, for its
+        frames; 'tfds:NAME' or the NAME of a prepared TFDS set ('div2k').
+      data_dir: where TFDS sets are prepared, and the frames of films kept; TFDS's own default when
+        None.
+      split: of a TFDS set; 'train' or 'validation' of the sample. Others have only 'train', which
+        is all of it (`open_train_and_held_out` sets pictures aside).
       skip_broken: leave out the pictures that cannot be decoded and list them in
         `description['skipped']`.
       memory_limit: bytes of decoded pictures to keep; a quarter of the machine's memory when None.
@@ -64,7 +65,11 @@ def open_source(
     if kind == "tfds":
         return prepared.open_prepared(where, data_dir, split=split, memory_limit=memory_limit)
     if split != "train":
-        raise UserError(f"{where} has no split '{split}': a folder or a zip has only train")
+        raise UserError(f"{where} has no split '{split}': a folder, zip or film has only train")
+    if kind == "video":
+        return video.open_film(
+            where, data_dir=data_dir, skip_broken=skip_broken, memory_limit=memory_limit
+        )
     names, read_bytes = list_folder(where) if kind == "folder" else list_zip(where)
     source = ReadSource(
         names, read_bytes, {"kind": kind, "where": where}, memory_limit=memory_limit
@@ -85,7 +90,7 @@ def open_train_and_held_out(
     The sample and TFDS sets have their own division. A folder or a zip whose pictures lie under
     train/ and one of validation/, valid/, val/ or test/ is divided so. From anything else a tenth
     of the pictures, at least 1 and at most `most`, is held out, evenly spaced in the order of
-    names.
+    names. Of a film it is the last tenth, or `most` frames of that.
 
     Args and raises: as `open_source`, and UserError where there is but one picture.
     """
@@ -107,6 +112,8 @@ def open_train_and_held_out(
         splits = prepared.splits(where, data_dir)
         held_out_split = next((name for name in HELD_OUT_NAMES if name in splits), None)
         return (train, part(held_out_split)) if held_out_split else hold_out(train, most=most)
+    if kind == "video":
+        return hold_out(train, most=most, end=True)
     train_rows, held_out_rows = divide([train.name(i) for i in range(len(train))])
     if not held_out_rows:
         return hold_out(train, most=most)
@@ -123,7 +130,7 @@ def open_held_out(
     skip_broken: bool = False,
     memory_limit: int | None = None,
 ) -> Source:
-    """Opens `data` to judge by: all of a folder or a zip, the held-out part of anything else.
+    """Opens `data` to judge by: all of a folder, a zip or a film, the held-out part of the rest.
 
     Args and raises: as `open_source`, and UserError where a TFDS set has no held-out split.
     """
@@ -144,8 +151,16 @@ def open_held_out(
     )
 
 
-def hold_out(source: Source, *, most: int = _HELD_OUT_MOST) -> tuple[Source, Source]:
+def hold_out(
+    source: Source, *, most: int = _HELD_OUT_MOST, end: bool = False
+) -> tuple[Source, Source]:
     """All but a tenth of the pictures, and that tenth: at least 1, at most `most`, evenly spaced.
+
+    Args:
+      source: the pictures.
+      most: how many are held out at most.
+      end: take them from the last tenth, and train on nothing of it: a frame of a film differs from
+        those before and after it by next to nothing, and figures on it would be those of training.
 
     Raises:
       UserError: there is but one picture.
@@ -156,7 +171,14 @@ def hold_out(source: Source, *, most: int = _HELD_OUT_MOST) -> tuple[Source, Sou
             f"{source.description['where']} holds one picture: at least 2 are needed, "
             "one of them to be held out"
         )
-    count = min(max(total // 10, 1), most)
+    tenth = max(total // 10, 1)
+    count = min(tenth, most)
+    if end:
+        chosen = [total - tenth + i for i in evenly_spaced(tenth, count)]
+        return (
+            Subset(source, range(total - tenth), {"part": "the first nine tenths"}),
+            Subset(source, chosen, {"part": f"{count} frames of the last tenth, evenly spaced"}),
+        )
     chosen = evenly_spaced(total, count)
     rest = np.delete(np.arange(total), chosen).tolist()
     return (
@@ -177,6 +199,8 @@ def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]
     path = os.path.expanduser(data)
     if data and os.path.isdir(path):
         return "folder", path
+    if os.path.splitext(path)[1].lower() in video.SUFFIXES:
+        return "video", path
     if data and archive_of(path) is not None:
         return "zip", path
     if data.lower().endswith(".zip") or data.startswith(("/", "./", "../", "~")):
@@ -188,8 +212,8 @@ def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]
         hint = f" (did you mean {close[0]}?)" if close and close[0] != prefix else ""
         raise UserError(
             f"--data={data} is not understood{hint}: "
-            "give sample, folder:PATH, zip:PATH or tfds:NAME, or npz:, csv: or idx:PATH where "
-            "the experiment's pictures fit in memory"
+            "give sample, folder:PATH, zip:PATH, video:PATH or tfds:NAME, or npz:, csv: or "
+            "idx:PATH where the experiment's pictures fit in memory"
         )
     return "tfds", data
 

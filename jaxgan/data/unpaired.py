@@ -140,6 +140,11 @@ def _open(
     kind, where = sources.parse(data, data_dir)
     if kind == "tfds":
         return _prepared(where, data_dir)
+    if kind == "video":
+        raise UserError(
+            f"--data: {where} is one film, and two domains are needed: give two joined by a comma, "
+            "video:ONE,video:OTHER"
+        )
     whole = sources.open_source(data, data_dir=data_dir, skip_broken=skip_broken)
     names = [whole.name(i) for i in range(len(whole))]
     found = None if classes else sides.places(names, where)
