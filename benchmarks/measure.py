@@ -61,11 +61,11 @@ def check_peer(contestant: Contestant, jaxgan: Contestant, directory: Path) -> d
     Raises:
       UserError: it does not.
     """
-    expected = json.loads((directory / "expected.json").read_text())["losses"]
+    expected = json.loads((directory / "expected.json").read_text())
     answer = contestant.ask("check")
     differences = [
-        max(abs(theirs[player] - value) / max(1.0, abs(value)) for player, value in ours.items())
-        for ours, theirs in zip(expected, answer["losses"], strict=True)
+        max(abs(theirs[phase] - value) / max(1.0, abs(value)) for phase, value in ours.items())
+        for ours, theirs in zip(expected["losses"], answer["losses"], strict=True)
     ]
     theirs = contestant.ready["parameters"]
     equal = all(theirs.get(name) == n for name, n in jaxgan.ready["parameters"].items())
@@ -78,8 +78,8 @@ def check_peer(contestant: Contestant, jaxgan: Contestant, directory: Path) -> d
             f"{jaxgan.ready['parameters']}, losses of the steps off by {differences}"
         )
     for phase, moved in answer["moved"].items():
-        if moved != [phase.removesuffix(" phase")]:
-            raise UserError(f"{contestant.label}: the {phase} moves {moved}")
+        if moved != (wanted := expected["moves"][phase]):
+            raise UserError(f"{contestant.label}: the phase {phase} moves {moved}, not {wanted}")
     return {"differences": differences, "parameters_equal": equal}
 
 
