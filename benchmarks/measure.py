@@ -112,7 +112,7 @@ def measure_subject(
         directory = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         on_cpu = ceilings.ready["machine"]["kind"].startswith("cpu-")
         if peers:
-            export(subject.name, directory, subject.flags)
+            export(subject.name, directory, (*subject.flags, *subject.checked))
         commands = own_contestants(subject, bfloat16=not on_cpu)
         running, facts, others = start(commands, peers or {}, directory, changes, closing)
         times, limits, failed = take_turns(running, ceilings, groups=groups, seconds=seconds)
@@ -125,7 +125,7 @@ def measure_subject(
                 others[label] = {**others.get(label, {}), **describe_other(contestant, times)}
             contestant.close()
         figures = describe_own(running[JAXGAN], facts, times[JAXGAN], limits, seconds)
-    figures = {"flags": list(subject.flags), **figures}
+    figures = {"flags": list(subject.flags), "checked": list(subject.checked), **figures}
     # Nothing is timed here, so the two may share the machine.
     with ThreadPoolExecutor() as pool:
         steps = pool.submit(structure, facts, subject, figures["batch_size"], changes)

@@ -60,6 +60,20 @@ class UNet(nn.Module):
         return torch.tanh(self.up[-1](F.relu(x, inplace=True)))
 
 
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """PyTorch's, with the gradient in the layout that it needs.
+
+    On a CPU the gradient of a batch of one has nothing to do with the right one if what comes back
+    to it has channels last (PyTorch 2.13). What `torch.compile` makes of it is right.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if y.requires_grad and not torch.compiler.is_compiling():
+            y.register_hook(Tensor.contiguous)
+        return y
+
+
 class ReflectBlock(nn.Module):
     """Two convolutions padded by reflection, added to their input."""
 
@@ -68,11 +82,11 @@ class ReflectBlock(nn.Module):
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=False),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm2d(channels),
             nn.ReLU(True),
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=False),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm2d(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +100,7 @@ class ResNetGenerator(nn.Module):
         super().__init__()
 
         def settled(conv: nn.Module, width: int) -> list[nn.Module]:
-            return [conv, nn.InstanceNorm2d(width), nn.ReLU(True)]
+            return [conv, InstanceNorm2d(width), nn.ReLU(True)]
 
         layers: list[nn.Module] = [nn.ReflectionPad2d(3)]
         layers += settled(nn.Conv2d(inputs, channels, 7, bias=False), channels)
@@ -114,7 +128,7 @@ class PatchCritic(nn.Module):
 
     def __init__(self, inputs: int, layers: int, channels: int, norm: str):
         super().__init__()
-        make_norm = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}[norm]
+        make_norm = {"batch": nn.BatchNorm2d, "instance": InstanceNorm2d}[norm]
         strides = [2] * layers + [1] if layers else [1, 1]
         kernel, padding = (4, 1) if layers else (1, 0)
         made: list[nn.Module] = []

@@ -131,6 +131,25 @@ def test_the_pool_in_torch_shows_what_the_engine_shows():
     assert {place >= 0 for _ in range(20) for place in pool.draw(2)} == {True, False}
 
 
+def test_the_gradient_of_instance_normalisation_of_a_batch_of_one_in_torch():
+    torch = pytest.importorskip("torch")
+    from benchmarks.peers.torch_translators import InstanceNorm2d
+
+    random = np.random.default_rng(0)
+    pictures, back = (random.normal(size=(1, 8, 8, 16)) for _ in range(2))
+
+    def normalised(x):
+        deviation = jnp.sqrt(x.var(axis=(1, 2), keepdims=True) + 1e-5)
+        return ((x - x.mean(axis=(1, 2), keepdims=True)) / deviation * back).sum()
+
+    wanted = jax.grad(normalised)(jnp.asarray(pictures, jnp.float32))
+    given = torch.tensor(pictures, dtype=torch.float32).permute(0, 3, 1, 2).requires_grad_()
+    gradient = torch.tensor(back, dtype=torch.float32).permute(0, 3, 1, 2)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+    InstanceNorm2d(16)(given).backward(gradient)
+    np.testing.assert_allclose(given.grad.permute(0, 2, 3, 1), wanted, atol=1e-5)
+
+
 def test_a_worker_says_what_went_wrong_in_one_line(tmp_path):
     pytest.importorskip("torch")
     answer, code = play(["-m", "benchmarks.peers.torch_worker", "--variant=eager"], tmp_path)

@@ -60,6 +60,7 @@ def peer(tmp_path):
 def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
     def export(subject, directory, flags):
         assert subject == "ring" and flags[0] == "--experiment=gaussians"
+        assert flags[-1] == "--learning_rate=1e-6"
         about = {"parameters": parameters}
         (directory / "subject.json").write_text(json.dumps(about))
         losses = [{"critic": 1.0, "generator": 2.0}] * 2
@@ -78,11 +79,11 @@ def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
     }
     monkeypatch.setattr(run, "peers_of", lambda subject, platform: contestants)
     flags = ("--experiment=gaussians", *tiny_flags("gaussians", batch_size=7))
-    result = run.run_suite(
-        "cpu", [subjects.Subject("ring", flags)], groups=2, seconds=0.0, peers=True
-    )
+    ring = subjects.Subject("ring", flags, checked=("--learning_rate=1e-6",))
+    result = run.run_suite("cpu", [ring], groups=2, seconds=0.0, peers=True)
     json.dumps(result, allow_nan=False)
     system = result["systems"]["ring"]
+    assert system["flags"] == [*flags] and system["checked"] == [*ring.checked]
     assert system["parameters"] == parameters
     assert system["batch_size"] == 7 and system["images_per_step"] == 7
     assert len(system["milliseconds"]["groups"]) == 2
@@ -146,7 +147,8 @@ def test_systems_of_pictures_have_sizes_for_the_device():
         assert {"--scale=full", "--side=128", "--blocks=6", "--batch_size=1"} <= {*cyclegan.flags}
     small, full = (subjects.subjects(suite, ["inpaint_celeba"])[0] for suite in ("cpu", "gpu"))
     assert "--scale=small" in small.flags and "--scale=full" in full.flags
-    assert {*subjects.SIZES, *subjects.SMALL_ON_CPU} <= {*experiments.available()}
+    named = {*subjects.SIZES, *subjects.SMALL_ON_CPU, *subjects.CHECKED}
+    assert named <= {*experiments.available()}
 
 
 def test_a_step_of_cyclegan_is_counted_in_plain_layers(tiny_flags):
