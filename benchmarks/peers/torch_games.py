@@ -1,5 +1,6 @@
 """The games in PyTorch: how fakes are made, and what each phase loses on them."""
 
+import abc
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ Fakes = dict[str, Tensor]
 Loss = Callable[[Batch, Fakes], Tensor]
 
 
-class Game:
+class Game(abc.ABC):
     """One game; the peer moves the players.
 
     Attributes:
@@ -37,9 +38,9 @@ class Game:
         """A round with random numbers of its own instead of the given ones."""
         return given
 
+    @abc.abstractmethod
     def generate(self, batch: Batch) -> Fakes:
         """The generators' forward pass."""
-        raise NotImplementedError
 
     def tell(self, real: Tensor, fake: Tensor) -> Tensor:
         """What a critic with these logits loses."""
@@ -76,11 +77,13 @@ class OneCritic(Game):
         super().__init__(*given)
         self.losses = {"critic": self.critic_loss, "generator": self.generator_loss}
 
+    @abc.abstractmethod
     def critic_loss(self, batch: Batch, fakes: Fakes) -> Tensor:
-        raise NotImplementedError
+        """What the critic's phase loses."""
 
+    @abc.abstractmethod
     def generator_loss(self, batch: Batch, fakes: Fakes) -> Tensor:
-        raise NotImplementedError
+        """What the generator's phase loses."""
 
 
 class Noise(OneCritic):
