@@ -61,11 +61,11 @@ def check_peer(contestant: Contestant, jaxgan: Contestant, directory: Path) -> d
     Raises:
       UserError: it does not.
     """
-    expected = json.loads((directory / "expected.json").read_text())["losses"]
+    expected = json.loads((directory / "expected.json").read_text())
     answer = contestant.ask("check")
     differences = [
-        max(abs(theirs[player] - value) / max(1.0, abs(value)) for player, value in ours.items())
-        for ours, theirs in zip(expected, answer["losses"], strict=True)
+        max(abs(theirs[phase] - value) / max(1.0, abs(value)) for phase, value in ours.items())
+        for ours, theirs in zip(expected["losses"], answer["losses"], strict=True)
     ]
     theirs = contestant.ready["parameters"]
     equal = all(theirs.get(name) == n for name, n in jaxgan.ready["parameters"].items())
@@ -78,8 +78,8 @@ def check_peer(contestant: Contestant, jaxgan: Contestant, directory: Path) -> d
             f"{jaxgan.ready['parameters']}, losses of the steps off by {differences}"
         )
     for phase, moved in answer["moved"].items():
-        if moved != [phase.removesuffix(" phase")]:
-            raise UserError(f"{contestant.label}: the {phase} moves {moved}")
+        if moved != (wanted := expected["moves"][phase]):
+            raise UserError(f"{contestant.label}: the phase {phase} moves {moved}, not {wanted}")
     return {"differences": differences, "parameters_equal": equal}
 
 
@@ -112,7 +112,7 @@ def measure_subject(
         directory = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         on_cpu = ceilings.ready["machine"]["kind"].startswith("cpu-")
         if peers:
-            export(subject.name, directory, subject.flags)
+            export(subject.name, directory, (*subject.flags, *subject.checked))
         commands = own_contestants(subject, bfloat16=not on_cpu)
         running, facts, others = start(commands, peers or {}, directory, changes, closing)
         times, limits, failed = take_turns(running, ceilings, groups=groups, seconds=seconds)
@@ -125,7 +125,7 @@ def measure_subject(
                 others[label] = {**others.get(label, {}), **describe_other(contestant, times)}
             contestant.close()
         figures = describe_own(running[JAXGAN], facts, times[JAXGAN], limits, seconds)
-    figures = {"flags": list(subject.flags), **figures}
+    figures = {"flags": list(subject.flags), "checked": list(subject.checked), **figures}
     # Nothing is timed here, so the two may share the machine.
     with ThreadPoolExecutor() as pool:
         steps = pool.submit(structure, facts, subject, figures["batch_size"], changes)

@@ -24,10 +24,19 @@ def plain_conv(x, kernel, *, stride=1, padding="SAME", dilation=1, groups=1):
 
 
 def plain_conv_transpose(x, kernel, *, stride=1, padding="SAME", output_padding=0):
-    """What flax's `nn.ConvTranspose` calls; padding other than "SAME" and "VALID" is not for it."""
-    if not isinstance(padding, str) or output_padding:
-        raise NotImplementedError(f"plain layers have no padding {padding!r}, {output_padding}")
+    """What flax's `nn.ConvTranspose` calls; arguments as those of `jaxgan.ops.conv`."""
     rank = kernel.ndim - 2
+    if not isinstance(padding, str):
+        # Flax pads the image with inserted zeros, where `jaxgan` cuts the result.
+        extra = _per_axis(output_padding, rank)
+        padding = [
+            (taps - 1 - low, taps - 1 - high + more)
+            for taps, (low, high), more in zip(
+                kernel.shape, _per_axis_pairs(padding, rank), extra, strict=False
+            )
+        ]
+    elif output_padding:
+        raise ValueError(f"output_padding goes with an int or pairs, not with {padding!r}")
     numbers = _channels_last(rank)
     return lax.conv_transpose(
         x, kernel, _per_axis(stride, rank), padding, dimension_numbers=numbers

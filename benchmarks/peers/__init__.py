@@ -14,7 +14,9 @@ INSTALL = (
     "pip install torch --index-url https://download.pytorch.org/whl/cpu)"
 )
 
-SUBJECTS = ("vanilla_mnist", "dcgan_mnist", "wgan_gp", "srgan_div2k")
+# Written in Keras, too.
+_KERAS = ("vanilla_mnist", "dcgan_mnist", "wgan_gp", "srgan_div2k")
+SUBJECTS = (*_KERAS, "pix2pix_facades", "cyclegan_horse2zebra")
 # The tutorials of Keras call `predict` and `train_on_batch` for games of two plain losses only;
 # for the others they, too, write a step of their own.
 _PLAIN = ("vanilla_mnist", "dcgan_mnist")
@@ -47,7 +49,7 @@ def contestants(subject: str, device: str | None = None) -> dict[str, list[str]]
         elif compiler() is not None:
             found[f"{prefix} compile"] = [*start, "--variant=compile"]
     # pip's TensorFlow and this engine's JAX would be compared on different devices elsewhere.
-    if device == "cpu" and _installed("keras"):
+    if device == "cpu" and subject in _KERAS and _installed("keras"):
         for backend in ("tensorflow", "jax"):
             if not _installed(backend):
                 continue

@@ -1,8 +1,10 @@
 """The directory in which a game is handed to a peer: `subject.json` and `subject.npz`.
 
 The arrays are `params/PLAYER/PATH` and `variables/PLAYER/PATH` as Flax names and lays them out, and
-what a step reads, `step{s}/round{r}/NAME`: `real` or `low` and `high` in [-1, 1], `latent`, and
-`mix`, the share of the real in the points where a gradient penalty is taken.
+what a step reads, `step{s}/round{r}/NAME`. Pictures in [-1, 1] are `real`; `low` and `high`;
+`input` and `target`; or `a` and `b`. Random numbers are `latent`; `mix`, the share of the real in
+the points where a gradient penalty is taken; `dropout{n}`, what layer n multiplies its input by;
+and `shown_a`, `shown_b`, the places of the older fakes that a full pool shows (-1: the new one).
 """
 
 import dataclasses
@@ -20,7 +22,9 @@ class Subject:
     """One game.
 
     Attributes:
-      about: `name`, `batch_size`, `n_critic`, `loss`, `weights` of its terms, `networks` (a
+      about: `name`, `game` (as `describe` calls it), `batch_size`, `phases` in order (`name`,
+        `players`, `repeats`, `gain`, and whether it `generates`: moves those who make the fakes),
+        `simultaneous`, `loss`, `weights` of its terms, `pools` (their sizes), `networks` (a
         player's `kind` and sizes) and `players` (its Adam's constants).
       arrays: weights and data, by the names above.
     """

@@ -1,6 +1,6 @@
 """jaxgan's networks in Keras, and its weights in them.
 
-As in `torch_networks`, layers lie in a model in the order in which Flax makes them: a layer's Flax
+As in `torch_weights`, layers lie in a model in the order in which Flax makes them: a layer's Flax
 name is its kind and its number.
 """
 

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.exchange import Round, Subject
-from benchmarks.peers.worker import CRITIC, GENERATOR, PLAYERS, Peer, parser, serve
+from benchmarks.peers.worker import Peer, parser, serve
+
+PLAYERS = ("generator", "critic")
 
 
 class KerasPeer:
@@ -134,10 +136,10 @@ class TrainOnBatch(KerasPeer):
         # Keras notes what is trainable when it first traces, and the JAX backend at every call.
         critic.trainable = True
         critic_loss = critic.train_on_batch(np.concatenate([real, fake]), self.labels)
-        turned(CRITIC)
+        turned("critic")
         critic.trainable = False
         generator_loss = self.game.train_on_batch(latent, self.ones)
-        turned(GENERATOR)
+        turned("generator")
         return critic_loss, generator_loss
 
 
@@ -173,9 +175,9 @@ class TrainStep(KerasPeer):
         for variable, array in zip(variables, before, strict=True):
             variable.assign(array)
         self.compiled(placed, ("critic",), False)
-        turned(CRITIC)
+        turned("critic")
         self.compiled(placed, ("generator",), False)
-        turned(GENERATOR)
+        turned("generator")
         return {"critic": float(critic_loss), "generator": float(generator_loss)}
 
     def timed_step(self) -> None:

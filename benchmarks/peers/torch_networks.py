@@ -1,14 +1,11 @@
-"""jaxgan's networks in PyTorch, and its weights in them.
+"""jaxgan's networks in PyTorch that make digits of noise and small pictures large.
 
-Layers are registered in the order in which the Flax modules make theirs, so a layer's Flax name is
-its kind and its number among those of its kind (`flax_layers`).
+Layers are registered in the order in which the Flax modules make theirs: `torch_weights` finds a
+layer's weights by it.
 """
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -53,9 +50,9 @@ class MLP(nn.Module):
 class Generator28(nn.Module):
     """The generator of the tutorials for 28x28 grey pictures."""
 
-    def __init__(self, latent_size: int):
+    def __init__(self, inputs: int):
         super().__init__()
-        self.dense = nn.Linear(latent_size, 7 * 7 * 256, bias=False)
+        self.dense = nn.Linear(inputs, 7 * 7 * 256, bias=False)
         self.dense.unfolds = (7, 7, 256)
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in (256, 128, 64))
         self.convs = nn.ModuleList(
@@ -155,92 +152,3 @@ class SRCritic(nn.Module):
         for conv, norm in zip(list(self.convs)[1:], self.norms, strict=True):
             x = F.leaky_relu(norm(conv(x)), 0.2)
         return self.logit(F.leaky_relu(self.hidden(x.flatten(1)), 0.2))[:, 0]
-
-
-def make_network(sizes: dict[str, Any]) -> nn.Module:
-    """The network of a player as `subject.json` describes it."""
-    match sizes["kind"]:
-        case "MLP":
-            return MLP(sizes["inputs"], sizes["features"], sizes["picture"])
-        case "Generator28":
-            return Generator28(sizes["inputs"])
-        case "Critic28":
-            return Critic28()
-        case "SRResNet":
-            return SRResNet(sizes["channels"], sizes["blocks"], sizes["factor"])
-        case "SRCritic":
-            return SRCritic(sizes["channels"], sizes["dense"], sizes["side"])
-    raise ValueError(f"there is no {sizes['kind']} in PyTorch")
-
-
-KINDS: dict[type[nn.Module], str] = {
-    nn.Linear: "Dense",
-    SameConv: "Conv",
-    nn.ConvTranspose2d: "ConvTranspose",
-    nn.BatchNorm2d: "BatchNorm",
-    nn.PReLU: "PReLU",
-    ResidualBlock: "ResidualBlock",
-}
-
-
-def flax_layers(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The layers with parameters, each with the path of its Flax counterpart."""
-    counts: dict[str, int] = {}
-
-    def walk(parent: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-        for child in parent.children():
-            kind = KINDS.get(type(child))
-            if kind is None:
-                yield from walk(child)
-                continue
-            name = f"{path}{kind}_{counts.setdefault(kind, 0)}"
-            counts[kind] += 1
-            if kind == "ResidualBlock":
-                yield from flax_layers(child, f"{name}/")
-            else:
-                yield name, child
-
-    return walk(module)
-
-
-def load_weights(module: nn.Module, params: dict[str, np.ndarray]) -> None:
-    """Puts parameters into a network; ValueError unless every one has its place."""
-    left = dict(params)
-    with torch.no_grad():
-        for path, layer in flax_layers(module):
-            for name, tensor in layer.named_parameters():
-                array = left.pop(f"{path}/{_flax_name(layer, name)}")
-                array = _lay_out(layer, name, array)
-                if array.shape != tensor.shape:
-                    raise ValueError(f"{path}: {name} has {array.shape}, not {tensor.shape}")
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(array)))
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.reset_running_stats()
-    if left:
-        raise ValueError(f"the PyTorch network has no place for {sorted(left)}")
-
-
-def _flax_name(layer: nn.Module, name: str) -> str:
-    if isinstance(layer, nn.BatchNorm2d):
-        return "norm/scale" if name == "weight" else "norm/bias"
-    if isinstance(layer, nn.PReLU):
-        return "slope"
-    return "kernel" if name == "weight" else name
-
-
-def _lay_out(layer: nn.Module, name: str, array: np.ndarray) -> np.ndarray:
-    """From channels last, and [..., in, out], to PyTorch's order."""
-    if isinstance(layer, nn.Linear) and name == "weight":
-        if folds := getattr(layer, "folds", None):
-            array = array.reshape(*folds, -1).transpose(2, 0, 1, 3).reshape(array.shape)
-        if unfolds := getattr(layer, "unfolds", None):
-            array = array.reshape(-1, *unfolds).transpose(0, 3, 1, 2).reshape(array.shape)
-        return array.T
-    if factor := getattr(layer, "shuffles", None):
-        # PyTorch's PixelShuffle reads [channels, rows, columns], jaxgan's the channels last.
-        split = array.reshape(*array.shape[:-1], factor * factor, -1)
-        array = np.swapaxes(split, -1, -2).reshape(array.shape)
-    if array.ndim == 4:
-        transposed = isinstance(layer, nn.ConvTranspose2d)
-        return array.transpose(2, 3, 0, 1) if transposed else array.transpose(3, 2, 0, 1)
-    return array

@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers.torch_worker --subject_dir=DIR --variant=channels-last
 
-The critic steps on `fake.detach()`, the generator on the same `fake`; the critic is frozen while
-the generator steps, since its gradients would be thrown away.
+A critic steps on `fake.detach()`, a generator on the same `fake` unless that was made before it
+moved; critics are frozen while generators step, since their gradients would be thrown away.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.peers import compiler
 from benchmarks.peers.exchange import Round, Subject
-from benchmarks.peers.torch_networks import load_weights, make_network
-from benchmarks.peers.worker import CRITIC, GENERATOR, PLAYERS, cores, parser, serve
+from benchmarks.peers.torch_games import GAMES, Batch, Fakes
+from benchmarks.peers.torch_weights import load_weights, make_network
+from benchmarks.peers.worker import cores, parser, serve
 
 
 def allow_tf32(allowed: bool) -> None:
@@ -40,20 +40,19 @@ class TorchPeer:
         self.channels_last = variant != "eager"
         self.versions = {"torch": importlib.metadata.version("torch")}
         self.networks = {}
-        for player in PLAYERS:
-            network = make_network(self.about["networks"][player]).to(self.device)
+        for player, sizes in self.about["networks"].items():
+            network = make_network(sizes).to(self.device)
             if self.channels_last:
                 network = network.to(memory_format=torch.channels_last)
             self.networks[player] = network
-        # AOTAutograd has no second derivatives, so a gradient penalty runs the plain critic.
-        compiled = variant == "compile"
-        self.generator, self.critic = (
-            torch.compile(self.networks[player]) if compiled else self.networks[player]
-            for player in PLAYERS
-        )
+        self.called = {
+            player: torch.compile(network) if variant == "compile" else network
+            for player, network in self.networks.items()
+        }
         self.data = [self.place(given) for given in subject.steps()[0]]
 
     def reset(self) -> None:
+        self.game = GAMES[self.about["game"]](self.about, self.called, self.networks)
         self.optimisers = {}
         for player, network in self.networks.items():
             load_weights(network, self.subject.params(player))
@@ -70,10 +69,13 @@ class TorchPeer:
         parameters = self.networks[player].parameters()
         return [tensor.detach().cpu().numpy().copy() for tensor in parameters]
 
-    def place(self, given: Round) -> dict[str, Tensor]:
-        """A round's arrays on the device, pictures with channels first."""
-        placed = {}
+    def place(self, given: Round) -> Batch:
+        """A round's arrays on the device, pictures with channels first; whole numbers stay here."""
+        placed: Batch = {}
         for name, array in given.items():
+            if array.dtype.kind == "i":
+                placed[name] = array.tolist()
+                continue
             tensor = torch.from_numpy(array)
             if array.ndim == 4:
                 tensor = tensor.permute(0, 3, 1, 2)
@@ -85,87 +87,64 @@ class TorchPeer:
     def checked_step(self, rounds: list[Round], turned: Callable[[str], None]) -> dict[str, float]:
         placed = [self.place(given) for given in rounds]
         allow_tf32(False)
-        critic, generator = self.step(placed, turned, False)
+        losses = self.step(placed, turned, False)
         allow_tf32(True)
-        return {"critic": float(critic), "generator": float(generator)}
+        return {phase: float(loss) for phase, loss in losses.items()}
 
     def timed_step(self) -> None:
-        size = self.about["batch_size"]
-        rounds = []
-        for placed in self.data:
-            drawn = dict(placed)
-            if "latent" in placed:
-                drawn["latent"] = torch.randn(placed["latent"].shape, device=self.device)
-            if "mix" in placed:
-                drawn["mix"] = torch.rand((size, 1, 1, 1), device=self.device)
-            rounds.append(drawn)
+        rounds = [self.game.redrawn(placed) for placed in self.data]
         self.step(rounds, lambda phase: None, self.bf16)
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
     def step(
-        self, rounds: list[dict[str, Tensor]], turned: Callable[[str], None], bf16: bool
-    ) -> tuple[Tensor, Tensor]:
-        """One step: the critic in every round, the generator in the last; returns their losses."""
+        self, rounds: list[Batch], turned: Callable[[str], None], bf16: bool
+    ) -> dict[str, Tensor]:
+        """One step; returns what each phase has lost the last time that it moved.
 
-        def autocast() -> contextlib.AbstractContextManager[Any]:
-            if not bf16:
-                return contextlib.nullcontext()
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        A forward pass of the generators is kept for the phases that follow, until they move.
+        """
+        phases, last = self.about["phases"], len(rounds) - 1
+        losses: dict[str, Tensor] = {}
+        kept: Fakes | None = None
+        for place, phase in enumerate(phases):
+            to_come = any(later["generates"] for later in phases[place + 1 :])
+            for number in range(len(rounds) - phase["repeats"], len(rounds)):
+                fakes = kept if number == last else None
+                if fakes is None:
+                    differentiated = phase["generates"] or (number == last and to_come)
+                    with torch.set_grad_enabled(differentiated), self.autocast(bf16):
+                        fakes = self.game.generate(rounds[number])
+                losses[phase["name"]] = self.move(phase, rounds[number], fakes, bf16)
+                stale = phase["generates"] and not self.about["simultaneous"]
+                kept = None if stale or number < last else fakes
+            turned(phase["name"])
+        return losses
 
-        last = len(rounds) - 1
-        for number, batch in enumerate(rounds):
-            inputs = batch["low"] if "low" in batch else batch["latent"]
-            with torch.set_grad_enabled(number == last), autocast():
-                fake = self.generator(inputs)
-            with autocast():
-                critic_loss = self.critic_loss(batch, fake.detach())
-            self.update("critic", critic_loss)
-            turned(CRITIC)
-        self.networks["critic"].requires_grad_(False)
-        with autocast():
-            generator_loss = self.generator_loss(batch, fake)
-        self.update("generator", generator_loss)
-        self.networks["critic"].requires_grad_(True)
-        turned(GENERATOR)
-        return critic_loss.detach(), generator_loss.detach()
+    def move(self, phase: dict[str, Any], batch: Batch, fakes: Fakes, bf16: bool) -> Tensor:
+        """Moves a phase's players once; returns its loss."""
+        others = [player for player in self.networks if player not in phase["players"]]
+        if not phase["generates"]:
+            fakes = {name: fake.detach() for name, fake in fakes.items()}
+            others = []
+        for player in others:
+            self.networks[player].requires_grad_(False)
+        with self.autocast(bf16):
+            loss = self.game.losses[phase["name"]](batch, fakes)
+        for player in phase["players"]:
+            self.optimisers[player].zero_grad(set_to_none=True)
+        (phase["gain"] * loss).backward()
+        for player in phase["players"]:
+            self.optimisers[player].step()
+        for player in others:
+            self.networks[player].requires_grad_(True)
+        return loss.detach()
 
-    def update(self, player: str, loss: Tensor) -> None:
-        """One step of a player's optimiser."""
-        self.optimisers[player].zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimisers[player].step()
-
-    def critic_loss(self, batch: dict[str, Tensor], fake: Tensor) -> Tensor:
-        """On a real batch and a detached fake one."""
-        real = batch["high"] if "high" in batch else batch["real"]
-        real_logits, fake_logits = self.critic(real).float(), self.critic(fake).float()
-        if self.about["loss"] == "bce":
-            return F.binary_cross_entropy_with_logits(
-                real_logits, torch.ones_like(real_logits)
-            ) + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
-        loss = fake_logits.mean() - real_logits.mean()
-        return loss + self.about["weights"]["gradient_penalty"] * self.penalty(
-            real, fake, batch["mix"]
-        )
-
-    def penalty(self, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-        """WGAN-GP's (Gulrajani et al. 2017, equation 3)."""
-        mixed = (mix * real + (1 - mix) * fake).requires_grad_(True)
-        logits = self.networks["critic"](mixed).float()
-        (gradient,) = torch.autograd.grad(logits.sum(), mixed, create_graph=True)
-        return ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
-
-    def generator_loss(self, batch: dict[str, Tensor], fake: Tensor) -> Tensor:
-        """Through the critic as it is after its update."""
-        logits = self.critic(fake).float()
-        if self.about["loss"] != "bce":
-            return -logits.mean()
-        opinion = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
-        if "high" not in batch:
-            return opinion
-        content = F.mse_loss(fake.float(), batch["high"])
-        return content + self.about["weights"]["adversarial"] * opinion
+    def autocast(self, bf16: bool) -> contextlib.AbstractContextManager[Any]:
+        """Computes what is inside in bfloat16, if it is to."""
+        if not bf16:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
 
 def main() -> int:

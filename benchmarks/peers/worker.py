@@ -17,9 +17,6 @@ import numpy as np
 
 from benchmarks.peers.exchange import Round, Subject, read
 
-PLAYERS = ("generator", "critic")
-CRITIC, GENERATOR = "critic phase", "generator phase"
-
 
 class Peer(Protocol):
     """One framework's game.
@@ -39,20 +36,24 @@ class Peer(Protocol):
         """Copies of a player's parameters."""
 
     def checked_step(self, rounds: list[Round], turned: Callable[[str], None]) -> dict[str, float]:
-        """A step on given data in float32; calls `turned` with the name of each phase it ends."""
+        """A step on given data in float32: what each phase lost, by its name.
+
+        Calls `turned` with the name of each phase that it ends.
+        """
 
     def timed_step(self) -> None:
-        """A step on data that is already there and latents of its own; waits for the device."""
+        """A step on data that is already there, random numbers of its own; waits for the device."""
 
 
 def check(peer: Peer, subject: Subject) -> dict[str, Any]:
     """Takes the checked steps; returns their losses, and which players moved in which phase."""
     peer.reset()
-    moved: dict[str, set[str]] = {CRITIC: set(), GENERATOR: set()}
-    before = {player: peer.weights(player) for player in PLAYERS}
+    players = list(subject.about["players"])
+    moved: dict[str, set[str]] = {phase["name"]: set() for phase in subject.about["phases"]}
+    before = {player: peer.weights(player) for player in players}
 
     def turned(phase: str) -> None:
-        for player in PLAYERS:
+        for player in players:
             after = peer.weights(player)
             pairs = zip(before[player], after, strict=True)
             if any(not np.array_equal(old, new) for old, new in pairs):
@@ -91,7 +92,8 @@ def serve(build: Callable[[Subject], Peer], directory: Path) -> int:
                 "versions": peer.versions,
                 "shares_fake": peer.shares_fake,
                 "parameters": {
-                    player: sum(array.size for array in peer.weights(player)) for player in PLAYERS
+                    player: sum(array.size for array in peer.weights(player))
+                    for player in subject.about["players"]
                 },
             }
         )

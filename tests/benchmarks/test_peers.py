@@ -1,5 +1,6 @@
 """The peers play the engine's games: same parameters, same losses, only the right networks move."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -12,10 +13,18 @@ import pytest
 
 from benchmarks import peers
 from benchmarks.contestant import ROOT
-from benchmarks.peers import exchange, export
+from benchmarks.peers import describe, exchange, export
+from benchmarks.peers.draws import shown
 from jaxgan.errors import UserError
+from jaxgan.game import Phase, System
+from jaxgan.nets.patch import PatchCritic
+from jaxgan.nets.resnet import ResNetGenerator
 from jaxgan.nets.srresnet import SRCritic, SRResNet
+from jaxgan.nets.unet import UNet
+from jaxgan.ops.pool import empty_pool
+from jaxgan.ops.pool import exchange as exchange_jax
 from jaxgan.state import PlayerSpec
+from jaxgan.step import Rules
 
 TINY_SRGAN = (
     "--experiment=srgan_div2k",
@@ -39,6 +48,31 @@ TINY_WGAN = (
     "--batch_size=4",
     "--latent_size=4",
 )
+TINY_PIX2PIX = (
+    "--experiment=pix2pix_facades",
+    "--scale=full",
+    "--data=sample",
+    "--side=32",
+    "--channels=4",
+    "--critic_channels=4",
+    "--receptive_field=16",
+    "--batch_size=2",
+)
+# The pools are full after the first step.
+TINY_CYCLEGAN = (
+    "--experiment=cyclegan_horse2zebra",
+    "--scale=full",
+    "--data=sample",
+    "--side=16",
+    "--blocks=2",
+    "--channels=4",
+    "--critic_channels=4",
+    "--receptive_field=16",
+    "--batch_size=2",
+    "--pool_size=2",
+)
+ONE_CRITIC = {"critic": ["critic"], "generator": ["generator"]}
+TWO_CRITICS = {"generators": ["a_to_b", "b_to_a"], "critics": ["critic_a", "critic_b"]}
 
 
 def play(arguments, directory):
@@ -56,20 +90,64 @@ def play(arguments, directory):
 
 
 @pytest.mark.parametrize(
-    ("subject", "flags"), [("srgan_div2k", TINY_SRGAN), ("wgan_gp", TINY_WGAN)]
+    ("subject", "flags", "moves"),
+    [
+        ("srgan_div2k", TINY_SRGAN, ONE_CRITIC),
+        ("wgan_gp", TINY_WGAN, ONE_CRITIC),
+        ("pix2pix_facades", TINY_PIX2PIX, ONE_CRITIC),
+        ("cyclegan_horse2zebra", TINY_CYCLEGAN, TWO_CRITICS),
+        ("cyclegan_horse2zebra", (*TINY_CYCLEGAN, "--update=simultaneous"), TWO_CRITICS),
+    ],
 )
-def test_torch_plays_the_same_game(tmp_path, subject, flags):
+def test_torch_plays_the_same_game(tmp_path, subject, flags, moves):
     pytest.importorskip("torch")
     expected = export.export(subject, tmp_path, flags)
     arguments = peers.contestants(subject, "cpu")["torch channels-last"]
     ready, checked, timed, code = play(arguments, tmp_path)
     assert ready["parameters"] == expected["parameters"] and ready["shares_fake"]
-    assert checked["moved"] == {"critic phase": ["critic"], "generator phase": ["generator"]}
+    assert checked["moved"] == expected["moves"] == moves
     # Adam turns rounding errors into whole steps where a gradient is next to nothing.
     steps = zip(checked["losses"], expected["losses"], (1e-4, 5e-3), strict=True)
     for found, wanted, tolerance in steps:
         assert found == pytest.approx(wanted, rel=tolerance, abs=tolerance)
     assert timed["steps"] == 1 and code == 0
+
+
+def test_the_pool_in_torch_shows_what_the_engine_shows():
+    torch = pytest.importorskip("torch")
+    from benchmarks.peers.torch_games import Pool
+
+    kept, pool = empty_pool(4, 2, (3, 3, 1)), Pool(4)
+    random = np.random.default_rng(0)
+    older = 0
+    for key in jax.random.split(jax.random.key(0), 12):
+        fakes = random.normal(size=(2, 3, 3, 1)).astype(np.float32)
+        wanted, kept = exchange_jax(kept, jnp.asarray(fakes), key)
+        places = shown(4, 2, key).tolist()
+        found = pool.exchange(torch.from_numpy(fakes), places).numpy()
+        np.testing.assert_array_equal(found, wanted)
+        older += not np.array_equal(found, fakes)
+    assert older > 1, "the pool has never shown its past"
+    assert {place >= 0 for _ in range(20) for place in pool.draw(2)} == {True, False}
+
+
+def test_the_gradient_of_instance_normalisation_of_a_batch_of_one_in_torch():
+    torch = pytest.importorskip("torch")
+    from benchmarks.peers.torch_translators import InstanceNorm2d
+
+    random = np.random.default_rng(0)
+    pictures, back = (random.normal(size=(1, 8, 8, 16)) for _ in range(2))
+
+    def normalised(x):
+        deviation = jnp.sqrt(x.var(axis=(1, 2), keepdims=True) + 1e-5)
+        return ((x - x.mean(axis=(1, 2), keepdims=True)) / deviation * back).sum()
+
+    wanted = jax.grad(normalised)(jnp.asarray(pictures, jnp.float32))
+    given = torch.tensor(pictures, dtype=torch.float32).permute(0, 3, 1, 2).requires_grad_()
+    gradient = torch.tensor(back, dtype=torch.float32).permute(0, 3, 1, 2)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+    InstanceNorm2d(16)(given).backward(gradient)
+    np.testing.assert_allclose(given.grad.permute(0, 2, 3, 1), wanted, atol=1e-5)
 
 
 def test_a_worker_says_what_went_wrong_in_one_line(tmp_path):
@@ -99,20 +177,70 @@ def test_a_gpu_has_peers_of_its_own(monkeypatch):
     assert peers.contestants("gaussians", "cuda") == {}
 
 
-def test_networks_that_no_peer_has_are_refused():
-    def sizes(network, side):
-        inputs = (jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32),)
-        return export.sizes(PlayerSpec(network, inputs, optax.adam(1e-3)))
+@pytest.mark.parametrize("subject", ["pix2pix_facades", "cyclegan_horse2zebra"])
+def test_keras_has_no_pictures_of_pictures(monkeypatch, subject):
+    monkeypatch.setattr(peers, "_installed", lambda package: True)
+    monkeypatch.setattr(peers, "compiler", lambda: "g++")
+    found = peers.contestants(subject, "cpu")
+    assert [*found] == ["torch eager", "torch channels-last", "torch compile"]
 
-    assert sizes(SRResNet(), 24)["blocks"] == 16
-    assert sizes(SRCritic(), 96) == {"kind": "SRCritic", "channels": 64, "dense": 1024, "side": 96}
+
+def sizes(network, *shapes):
+    """What the peers are told of a network with inputs of these shapes."""
+    inputs = tuple(jax.ShapeDtypeStruct((1, *shape), jnp.float32) for shape in shapes)
+    return describe.sizes(PlayerSpec(network, inputs, optax.adam(1e-3)))
+
+
+def test_networks_that_no_peer_has_are_refused():
+    assert sizes(SRResNet(), (24, 24, 3))["blocks"] == 16
+    critic = {"kind": "SRCritic", "channels": 64, "dense": 1024, "side": 96}
+    assert sizes(SRCritic(), (96, 96, 3)) == critic
     for other in (SRResNet(smooth=True), SRResNet(bicubic_skip=True), SRResNet(normalise=False)):
         with pytest.raises(UserError, match="no peer has a network"):
-            sizes(other, 24)
+            sizes(other, (24, 24, 3))
+
+
+def test_networks_of_pictures_to_pictures_are_described():
+    side = (32, 32)
+    found = sizes(UNet(depth=5, channels=4), (*side, 1))
+    assert (found["inputs"], found["out_channels"], found["depth"]) == (1, 3, 5)
+    assert sizes(ResNetGenerator(blocks=6), (*side, 3))["blocks"] == 6
+    assert sizes(PatchCritic(norm="instance"), (*side, 1), (*side, 3)) == {
+        "kind": "PatchCritic",
+        "inputs": 4,
+        "layers": 3,
+        "channels": 64,
+        "norm": "instance",
+    }
+    for other in (UNet(norm="instance"), PatchCritic(norm="none")):
+        with pytest.raises(UserError, match="no peer has a network"):
+            sizes(other, (*side, 3))
+
+
+def test_games_that_no_peer_plays_are_refused():
+    game = next(game for game in describe.GAMES if game.name == "unpaired")
+    makers = Phase("generators", ("a_to_b",), "generators")
+    judges = Phase("critics", ("critic_a",), "critics")
+    system = System(players={}, losses={}, generators=("a_to_b", "b_to_a"))
+
+    def check(*phases, game=game, **rules):
+        describe.check_phases("x", game, system, phases, Rules(batch_size=2, **rules))
+
+    check(makers, judges)
+    check(makers, judges, simultaneous=True)
+    with pytest.raises(UserError, match="generators and critics, not critics and generators"):
+        check(judges, makers)
+    with pytest.raises(UserError, match="only the first phase repeats"):
+        check(makers, dataclasses.replace(judges, repeats=2))
+    with pytest.raises(UserError, match="leave --accumulate out"):
+        check(makers, judges, accumulate=2)
+    other = game._replace(phases=("critics", "generators"))
+    with pytest.raises(UserError, match="generators to move first"):
+        check(judges, makers, game=other, simultaneous=True)
 
 
 def test_adam_is_read_off_its_first_step():
-    found = export.read_adam(optax.adam(3e-4, b1=0.5, b2=0.99, eps=1e-7))
+    found = describe.read_adam(optax.adam(3e-4, b1=0.5, b2=0.99, eps=1e-7))
     assert found == {"learning_rate": 3e-4, "b1": 0.5, "b2": 0.99, "eps": 1e-7}
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from benchmarks import measure, run, stepper, subjects
+from benchmarks import building, measure, run, stepper, subjects
 from benchmarks.contestant import Contestant
+from benchmarks.flops import count_flops
 from benchmarks.machine import kind
 from benchmarks.plain import plain_layers
 from benchmarks.stepper import steady_groups
@@ -21,6 +22,7 @@ from jaxgan.dispatch import groups
 from jaxgan.errors import UserError
 from jaxgan.game import Phase
 from jaxgan.ops.layers import Conv, ConvTranspose
+from jaxgan.step import make_step
 
 PEER = """
 import json, pathlib, sys
@@ -35,7 +37,8 @@ for line in sys.stdin:
     request = json.loads(line)
     if request["do"] == "check":
         losses = [{"critic": 1.0 + float(sys.argv[1]), "generator": 2.0}] * 2
-        say({"losses": losses, "moved": {"critic phase": ["critic"]}})
+        moved = ["generator"] if sys.argv[2] == "moves" else ["critic"]
+        say({"losses": losses, "moved": {"critic": moved}})
     elif request["do"] == "time":
         turns += 1
         if sys.argv[2] == "dies" and turns == 3:
@@ -57,10 +60,12 @@ def peer(tmp_path):
 def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
     def export(subject, directory, flags):
         assert subject == "ring" and flags[0] == "--experiment=gaussians"
+        assert flags[-1] == "--learning_rate=1e-6"
         about = {"parameters": parameters}
         (directory / "subject.json").write_text(json.dumps(about))
         losses = [{"critic": 1.0, "generator": 2.0}] * 2
-        (directory / "expected.json").write_text(json.dumps({"losses": losses}))
+        expected = {"losses": losses, "moves": {"critic": ["critic"]}}
+        (directory / "expected.json").write_text(json.dumps(expected))
 
     parameters = {"critic": 8 * 2 + 8 + 8 * 8 + 8 + 8 + 1, "generator": 8 * 4 + 8 + 72 + 2 * 8 + 2}
     monkeypatch.setattr(measure, "export", export)
@@ -68,16 +73,17 @@ def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
         "good": peer(5e-5),
         "twice": peer(0.0, "two fakes"),
         "wrong": peer(1e-3),
+        "unruly": peer(0.0, "moves"),
         "gone": ["-c", "raise OSError('why')"],
         "dies": peer(0.0, "dies"),
     }
     monkeypatch.setattr(run, "peers_of", lambda subject, platform: contestants)
     flags = ("--experiment=gaussians", *tiny_flags("gaussians", batch_size=7))
-    result = run.run_suite(
-        "cpu", [subjects.Subject("ring", flags)], groups=2, seconds=0.0, peers=True
-    )
+    ring = subjects.Subject("ring", flags, checked=("--learning_rate=1e-6",))
+    result = run.run_suite("cpu", [ring], groups=2, seconds=0.0, peers=True)
     json.dumps(result, allow_nan=False)
     system = result["systems"]["ring"]
+    assert system["flags"] == [*flags] and system["checked"] == [*ring.checked]
     assert system["parameters"] == parameters
     assert system["batch_size"] == 7 and system["images_per_step"] == 7
     assert len(system["milliseconds"]["groups"]) == 2
@@ -101,6 +107,8 @@ def test_a_run_measures_everything(tiny_flags, peer, monkeypatch):
     assert "dies: ended without a word (OSError: in its second group)" in peers["dies"]["error"]
     assert "milliseconds" not in peers["dies"]
     assert "not the same computation" in peers["wrong"]["error"]
+    wrong = "unruly: the phase critic moves ['generator'], not ['critic']"
+    assert wrong in peers["unruly"]["error"]
     assert "gone: ended without a word (OSError: why)" in peers["gone"]["error"]
     shown = run.show(result)
     assert "ring" in shown and "OSError" in shown and "same mathematics" in shown
@@ -128,9 +136,28 @@ def test_every_experiment_is_a_subject():
     with pytest.raises(UserError, match="did you mean 'wgan_gp'"):
         subjects.subjects("cpu", ["wgan"])
     known = experiments.available()
-    for suite in ("cpu", "gate"):
+    for suite in ("cpu", "gpu", "gate"):
         for subject in subjects.subjects(suite):
             assert subject.flags[0].removeprefix("--experiment=") in known
+
+
+def test_systems_of_pictures_have_sizes_for_the_device():
+    for suite in ("cpu", "gpu"):
+        (cyclegan,) = subjects.subjects(suite, ["cyclegan_horse2zebra"])
+        assert {"--scale=full", "--side=128", "--blocks=6", "--batch_size=1"} <= {*cyclegan.flags}
+    small, full = (subjects.subjects(suite, ["inpaint_celeba"])[0] for suite in ("cpu", "gpu"))
+    assert "--scale=small" in small.flags and "--scale=full" in full.flags
+    named = {*subjects.SIZES, *subjects.SMALL_ON_CPU, *subjects.CHECKED}
+    assert named <= {*experiments.available()}
+
+
+def test_a_step_of_cyclegan_is_counted_in_plain_layers(tiny_flags):
+    flags = ["--experiment=cyclegan_horse2zebra", *tiny_flags("cyclegan_horse2zebra")]
+    with flagsaver.flagsaver(), plain_layers() as convolutions:
+        built = building.build([*flags, "--data=sample"], jax.devices()[:1])
+        step = make_step(built.experiment.system, built.experiment.phases, built.settings.rules)
+        assert count_flops(step, built.state, [built.batch]) > 0
+        assert convolutions() > 0
 
 
 def test_the_steps_that_are_timed_are_the_last_of_a_run():
@@ -198,6 +225,17 @@ def test_plain_layers_compute_the_same():
     _, variables = layer.init_with_output(jax.random.key(0), x)
     with plain_layers():
         assert layer.apply(variables, x).shape == (2, 14, 16, 4)
+
+
+@pytest.mark.parametrize(("kernel", "padding", "more"), [(3, 1, 1), (4, 1, 0), (5, 2, 1)])
+def test_plain_transposed_layers_are_padded_as_the_engine_pads(kernel, padding, more):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 7, 8, 3)), jnp.float32)
+    layer = ConvTranspose(4, kernel, stride=2, padding=padding, output_padding=more)
+    own, variables = layer.init_with_output(jax.random.key(0), x)
+    # Flax's kernel lies the other way round.
+    turned = jax.tree.map(lambda leaf: leaf[::-1, ::-1] if leaf.ndim == 4 else leaf, variables)
+    with plain_layers():
+        np.testing.assert_allclose(layer.apply(turned, x), own, atol=1e-5)
 
 
 def test_kinds_of_machines():
