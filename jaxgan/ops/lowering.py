@@ -17,6 +17,7 @@ from jax import Array, lax
 from jaxgan.ops.geometry import Geometry
 from jaxgan.ops.products import (
     forward_by_products,
+    forward_of_few,
     input_grad_by_products,
     weight_grad_by_products,
     weight_grad_by_taps,
@@ -59,19 +60,22 @@ def _choose(
     strided = max(geometry.stride) > 1
     on_cpu = jax.default_backend() == "cpu"
     plain = geometry.groups == 1 and max(geometry.dilation) == 1
+    # Sums of several products need the exponent and the digits of float32.
+    products = on_cpu and plain and slid.dtype == jnp.float32
+    heavy = products and rows * _NUMBERS_PER_ROW <= math.prod(kernel_shape)
     if operation == "forward":
-        # Vectors run over the output channels: with a few of them most lanes would be idle. Sums of
-        # several products need the exponent and the digits of float32.
-        few = on_cpu and plain and not strided and outputs <= 4 and slid.dtype == jnp.float32
+        # XLA reads a kernel as it lies, too, unless it is larger than its image.
+        if heavy and (geometry.swapped or math.prod(slid.shape[1:-1]) < math.prod(taps)):
+            return forward_of_few
+        # Vectors run over the output channels: with a few of them most lanes would be idle.
+        few = products and not strided and outputs <= 4
         if few and inputs >= 16 and outputs * math.prod(taps) <= 32:
             return forward_by_products
         if few and inputs >= 16:
             return _forward_by_blocks
         return _forward
     if operation == "input_grad":
-        # Sums of several products, as above.
-        few = on_cpu and plain and slid.dtype == jnp.float32
-        if few and rows * _NUMBERS_PER_ROW <= math.prod(kernel_shape):
+        if heavy:
             return input_grad_by_products
         if not strided and plain:
             return _input_grad_turned

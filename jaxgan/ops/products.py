@@ -35,6 +35,19 @@ def forward_by_products(x: Array, kernel: Array, geometry: Geometry) -> Array:
     return total
 
 
+def forward_of_few(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """The sum of one product a tap, for images of few positions and kernels of many channels."""
+    *taps, inputs, outputs = kernel.shape
+    count = math.prod(taps)
+    x = _padded(x, [(low, high, 0) for low, high in geometry.padding])
+    positions = [
+        (n - k) // s + 1 for n, k, s in zip(x.shape[1:-1], taps, geometry.stride, strict=True)
+    ]
+    seen = jnp.stack(_seen(x, positions, geometry.stride, taps))
+    parts = _by_tap(seen.reshape(count, -1, inputs), kernel, geometry.swapped)
+    return parts.sum(0).reshape(x.shape[0], *positions, outputs)
+
+
 def input_grad_by_products(
     g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]
 ) -> Array:
@@ -47,22 +60,14 @@ def input_grad_by_products(
     *taps, inputs, outputs = kernel.shape
     count = math.prod(taps)
     rows = jnp.broadcast_to(g.reshape(1, -1, outputs), (count, g.size // outputs, outputs))
-    kernel = kernel.reshape(count, inputs, outputs)
-    if geometry.swapped:
-        kernel = jnp.swapaxes(kernel, -1, -2)
-    contracted = 1 if geometry.swapped else 2
-    parts = lax.dot_general(rows, kernel, (((2,), (contracted,)), ((0,), (0,))))
+    parts = _by_tap(rows, jnp.swapaxes(kernel, -1, -2), not geometry.swapped)
     return _scattered(parts.reshape(*taps, *g.shape[:-1], inputs), geometry, size)
 
 
 def weight_grad_by_products(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
     """One product of what all taps see with `g`."""
     x = _padded(x, [(low, high, 0) for low, high in geometry.padding])
-    seen = []
-    for tap in itertools.product(*map(range, taps)):
-        stop = _stops(tap, g.shape[1:-1], geometry.stride)
-        start, stop = (0, *tap, 0), (x.shape[0], *stop, x.shape[-1])
-        seen.append(lax.slice(x, start, stop, (1, *geometry.stride, 1)))
+    seen = _seen(x, g.shape[1:-1], geometry.stride, taps)
     columns = jnp.concatenate(seen, axis=-1).reshape(-1, len(seen) * x.shape[-1])
     product = lax.dot_general(columns, g.reshape(-1, g.shape[-1]), (((0,), (0,)), ((), ())))
     return product.reshape(*taps, x.shape[-1], g.shape[-1])
@@ -86,6 +91,27 @@ def weight_grad_by_taps(x: Array, g: Array, geometry: Geometry, taps: tuple[int,
         )
         products.append(jnp.einsum("ngi,ngo->igo", seen.reshape(-1, groups, inputs), pixels))
     return jnp.stack(products).reshape(*taps, inputs, groups * outputs)
+
+
+def _by_tap(rows: Array, kernel: Array, swapped: bool) -> Array:
+    """`rows [taps, n, in]` times the kernel `[*taps, in, out]`: `[taps, n, out]`.
+
+    A kernel whose axes were swapped is swapped back, which XLA takes for nothing done at all.
+    """
+    lies = jnp.swapaxes(kernel, -1, -2) if swapped else kernel
+    lies = lies.reshape(len(rows), *lies.shape[-2:])
+    return lax.dot_general(rows, lies, (((2,), (2 if swapped else 1,)), ((0,), (0,))))
+
+
+def _seen(
+    x: Array, positions: Sequence[int], stride: Sequence[int], taps: Sequence[int]
+) -> list[Array]:
+    """What each tap sees of a padded image: `[batch, *positions, in]` each."""
+    found = []
+    for tap in itertools.product(*map(range, taps)):
+        stop = (x.shape[0], *_stops(tap, positions, stride), x.shape[-1])
+        found.append(lax.slice(x, (0, *tap, 0), stop, (1, *stride, 1)))
+    return found
 
 
 def _scattered(parts: Array, geometry: Geometry, size: tuple[int, ...]) -> Array:

@@ -44,7 +44,7 @@ def faceswap(
     warp: float = 0.03,
     face_weight: float = 10.0,
     adversarial_weight: float = 0.1,
-    mask_weight: float = 0.01,
+    mask_weight: float = 2.0,
 ) -> System:
     """The system of the swap.
 
@@ -58,7 +58,9 @@ def faceswap(
       face_weight: of the distance of the face, and of what is left when it covers the warped frame,
         to the unwarped one.
       adversarial_weight: of the critics' opinions.
-      mask_weight: of the mean of `1 - mask`: without it the mask learns to let the frame through.
+      mask_weight: of the mean of `1 - mask`. In training the frame shows the right person already,
+        so that to let it through is easiest, and nothing would ever be swapped: the mask must open
+        only where the face is worse than the frame by more than `mask_weight / face_weight`.
 
     Returns:
       A system with the players `encoder`, `decoder_a`, `decoder_b`, `critic_a`, `critic_b` and the
