@@ -24,6 +24,8 @@ FLAGS = flags.FLAGS
 
 FLAGS.set_default("data", "cycle_gan/horse2zebra")
 FLAGS.set_default("loss", "lsgan")
+# The authors' critics see the fakes that the generators were just judged by.
+FLAGS.set_default("update", "simultaneous")
 # 200 times through 1334 zebras.
 FLAGS.set_default("steps", 266_800)
 FLAGS.set_default("batch_size", 1)
