@@ -30,7 +30,7 @@ _BLOCK = 4
 # row for every so many of its numbers. Measured from 1 to 1024 rows, 0.5 to 8 million numbers.
 _NUMBERS_PER_ROW = 8192
 # Up to so many rows a weight gradient is one product of all taps.
-_FEW_ROWS = 32
+_FEW_ROWS = 64
 # Pictures that a strided weight gradient wants, and below how many it cuts them into strips.
 _STRIPS, _FEW_PICTURES = 8, 4
 

@@ -65,12 +65,21 @@ def input_grad_by_products(
 
 
 def weight_grad_by_products(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
-    """One product of what all taps see with `g`."""
+    """One product of what all taps see with `g`; for a swapped kernel one for each tap.
+
+    The latter lies as the kernel did before its axes were swapped, and needs no copy to go back.
+    """
     x = _padded(x, [(low, high, 0) for low, high in geometry.padding])
     seen = _seen(x, g.shape[1:-1], geometry.stride, taps)
-    columns = jnp.concatenate(seen, axis=-1).reshape(-1, len(seen) * x.shape[-1])
-    product = lax.dot_general(columns, g.reshape(-1, g.shape[-1]), (((0,), (0,)), ((), ())))
-    return product.reshape(*taps, x.shape[-1], g.shape[-1])
+    rows, inputs, outputs = g.size // g.shape[-1], x.shape[-1], g.shape[-1]
+    if geometry.swapped:
+        columns = jnp.stack(seen).reshape(len(seen), rows, inputs)
+        repeated = jnp.broadcast_to(g.reshape(1, rows, outputs), (len(seen), rows, outputs))
+        product = lax.dot_general(repeated, columns, (((1,), (1,)), ((0,), (0,))))
+        return jnp.swapaxes(product.reshape(*taps, outputs, inputs), -1, -2)
+    columns = jnp.concatenate(seen, axis=-1).reshape(rows, len(seen) * inputs)
+    product = lax.dot_general(columns, g.reshape(rows, outputs), (((0,), (0,)), ((), ())))
+    return product.reshape(*taps, inputs, outputs)
 
 
 def weight_grad_by_taps(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:

@@ -90,7 +90,9 @@ def comparison(
 
     def preview(networks: Networks) -> dict[str, Grid]:
         rows = []
-        for example in examples()[:most]:
+        # Neighbours in a folder are often frames of one film.
+        spread = np.linspace(0, len(examples()) - 1, min(most, len(examples()))).astype(int)
+        for example in (examples()[index] for index in spread):
             row = [example.shown, through(networks, example)]
             rows.append(row if example.target is None else [*row, example.target])
         return {"preview": Grid(rows, captions[: len(rows[0])], magnify=magnify)}
