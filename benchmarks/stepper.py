@@ -15,7 +15,7 @@ from benchmarks.building import build
 from benchmarks.collectives import count_collectives
 from benchmarks.flops import count_flops
 from benchmarks.plain import plain_layers
-from jaxgan import parallel
+from jaxgan import memory, parallel
 from jaxgan.compiling import new_state
 from jaxgan.data.pipeline import Batches, Stack, make_batches, row_seeds
 from jaxgan.dispatch import Group, groups
@@ -100,6 +100,8 @@ class Stepper:
         distinct = list(dict.fromkeys(group.active for group in self.period))
         self._compiled = built.compile(distinct, steps_per_dispatch=self._most)
         self.compile_seconds = time.monotonic() - began
+        if jax.default_backend() == "cpu":
+            memory.keep()
         self._state: Any = None
         self._inputs: dict[Group, tuple] = {}
 

@@ -19,7 +19,7 @@ import jax
 from benchmarks.machine import peak_memory_bytes, versions
 from benchmarks.plain import plain_layers
 from benchmarks.stepper import Stepper
-from jaxgan import xla_flags
+from jaxgan import memory, xla_flags
 from jaxgan.errors import UserError
 
 
@@ -75,6 +75,7 @@ def main(arguments: list[str]) -> int:
         jax.config.update("jax_num_cpu_devices", devices)
     plain = "--plain" in own
     if not plain:
+        memory.one_heap()
         xla_flags.settle()
     with plain_layers() if plain else contextlib.nullcontext():
         try:

@@ -20,7 +20,15 @@ import jax
 from absl import flags
 
 import jaxgan
-from jaxgan import compilation_cache, parallel, processes, run_directory, trained, xla_flags
+from jaxgan import (
+    compilation_cache,
+    memory,
+    parallel,
+    processes,
+    run_directory,
+    trained,
+    xla_flags,
+)
 from jaxgan import experiment as experiments
 from jaxgan.compiling import abstract_state
 from jaxgan.errors import UserError
@@ -124,6 +132,7 @@ def parse(argv: Sequence[str]) -> tuple[experiments.Loaded | None, dict[str, Any
 
 def prepare_machine() -> None:
     """Settles what must be settled before JAX touches a device."""
+    memory.one_heap()
     xla_flags.settle(deterministic=FLAGS.deterministic)
     compilation_cache.enable()
     processes.start(FLAGS.coordinator, FLAGS.processes, FLAGS.process_index, FLAGS.join_timeout)

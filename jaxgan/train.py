@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 import jaxgan
-from jaxgan import parallel, processes, report, run_directory
+from jaxgan import memory, parallel, processes, report, run_directory
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.compiling import abstract_batch, abstract_state, compile_steps, describe, new_state
 from jaxgan.console import figures_table
@@ -202,6 +202,8 @@ def train(
         compiled = compile_steps(experiment, rules, ahead, abstract, batch, steps_per_dispatch=most)
         telemetry.say(describe(abstract, compiled, rules.accumulate))
         telemetry.say(f"compiled in {time.monotonic() - began:.1f} s")
+        if jax.default_backend() == "cpu":
+            memory.keep()
 
         # The order matters: measurements see the state that is saved, the data's position is taken
         # before the next batch is drawn, and nothing waits for the step that is under way.
