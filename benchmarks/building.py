@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from absl.flags import FlagValues
 
 from jaxgan import experiment as experiments
 from jaxgan import main, parallel
@@ -22,6 +23,7 @@ class Built:
     """What flags describe, up to the shapes of the state and of a batch.
 
     Attributes:
+      options: the flags' values.
       loaded: the experiment's file.
       experiment: the experiment.
       settings: what the flags say.
@@ -31,6 +33,7 @@ class Built:
       batch: the same of a batch.
     """
 
+    options: FlagValues
     loaded: Loaded
     experiment: Experiment
     settings: Settings
@@ -66,13 +69,14 @@ def build(flags: Sequence[str], devices: Sequence[jax.Device]) -> Built:
     loaded, _ = main.parse(["benchmarks", *flags])
     if loaded is None:
         raise UserError("say which game: --experiment=NAME")
-    experiments.settle_scale(loaded)
+    experiments.settle_scale(main.FLAGS, loaded)
     experiment = experiments.build(loaded)
     settings = main.settings(Path("unused"))
     mesh = parallel.make_mesh(devices)
     check(experiment, settings, mesh)
     data = experiment.data()
     return Built(
+        main.FLAGS,
         loaded,
         experiment,
         settings,

@@ -20,7 +20,6 @@ from typing import Any
 from unittest import mock
 
 import jax
-from absl import flags
 from jax.experimental import topologies
 
 from benchmarks import scaling_model
@@ -72,7 +71,7 @@ def compile_and_count(arguments: list[str], compiler: str, devices: int) -> dict
     return {
         "devices": built.mesh.size,
         "batch_size": built.settings.rules.batch_size,
-        "dtype": flags.FLAGS.dtype,
+        "dtype": built.options.dtype,
         "phases": [phase.name for phase in active],
         "parameter_bytes": sizes,
         # What the aim allows: every player's gradients once for each of its updates.

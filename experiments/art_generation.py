@@ -41,11 +41,12 @@ TINY = {**gan_experiments.TINY, "width": 1}
 
 def experiment() -> Experiment:
     dtype, side = jnp.dtype(FLAGS.dtype), 128
-    normalised = gan_flags.critic_may_normalise()
+    normalised = gan_flags.critic_may_normalise(FLAGS)
     return gan_experiments.pictures(
+        FLAGS,
         Generator(side, width=FLAGS.width, dtype=dtype),
         Critic(width=FLAGS.width, batch_norm=normalised, dtype=dtype),
         (side, side, 3),
-        gan_data.colour_squares(side, sample="photographs"),
+        gan_data.colour_squares(FLAGS, side, sample="photographs"),
         columns=6,
     )

@@ -42,10 +42,11 @@ TINY = gan_experiments.TINY
 def experiment() -> Experiment:
     dtype, count = jnp.dtype(FLAGS.dtype), FLAGS.class_count
     return gan_experiments.pictures(
+        FLAGS,
         PerceptronGenerator(count, dtype=dtype),
         PerceptronCritic(count, dtype=dtype),
         (28, 28, 1),
-        gan_data.labelled_squares(28, class_count=count),
+        gan_data.labelled_squares(FLAGS, 28, class_count=count),
         class_count=count,
         magnify=2,
     )

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from jaxgan import pair_experiments
+from jaxgan import pair_experiments, pair_flags
 from jaxgan.experiment import Experiment
 from jaxgan.image_data import open_photographs
 from jaxgan.ops.degrade import to_grey
@@ -25,11 +25,11 @@ FLAGS = flags.FLAGS
 FLAGS.set_default("steps", 100_000)
 FLAGS.set_default("batch_size", 16)
 
-pair_experiments.define_photographs(side=256, receptive_field=70)
+pair_flags.define_photographs(side=256, receptive_field=70)
 
-SMALL = {**pair_experiments.SMALL, "jitter": 2.0}
+SMALL = {**pair_flags.SMALL, "jitter": 2.0}
 
-TINY = pair_experiments.TINY
+TINY = pair_flags.TINY
 
 
 def read_input(picture: np.ndarray) -> np.ndarray:
@@ -38,11 +38,12 @@ def read_input(picture: np.ndarray) -> np.ndarray:
 
 
 def experiment() -> Experiment:
-    generator = pair_experiments.unet()
+    generator = pair_flags.unet(FLAGS)
     return pair_experiments.from_targets(
+        FLAGS,
         generator,
-        pair_experiments.critic(),
-        functools.cache(open_photographs),
+        pair_flags.critic(FLAGS),
+        functools.cache(lambda: open_photographs(FLAGS)),
         make_input=lambda batch, key: to_grey(batch["target"]),
         channels=1,
         multiple=generator.multiple,

@@ -46,18 +46,7 @@ SMALL = {
     "checkpoint_every": 200,
 }
 
-TINY = {
-    "steps": 4,
-    "batch_size": 2,
-    "side": 32,
-    "blocks": 1,
-    "channels": 2,
-    "critic_channels": 2,
-    "receptive_field": 16,
-    "pool_size": 4,
-    "eval_pictures": 12,
-    "scale": "small",
-}
+TINY = {**image_flags.TINY, "receptive_field": 16, "blocks": 1, "pool_size": 4}
 
 
 def experiment() -> Experiment:
@@ -66,4 +55,4 @@ def experiment() -> Experiment:
     critic = patch_critic(
         FLAGS.receptive_field, channels=FLAGS.critic_channels, norm="instance", dtype=dtype
     )
-    return domain_experiments.from_domains(generator, critic, sample="domains", multiple=4)
+    return domain_experiments.from_domains(FLAGS, generator, critic, sample="domains", multiple=4)

@@ -40,11 +40,12 @@ TINY = {**gan_experiments.TINY, "width": 2}
 
 def experiment() -> Experiment:
     dtype, side = jnp.dtype(FLAGS.dtype), 64
-    normalised = gan_flags.critic_may_normalise()
+    normalised = gan_flags.critic_may_normalise(FLAGS)
     return gan_experiments.pictures(
+        FLAGS,
         Generator(side, width=FLAGS.width, dtype=dtype),
         Critic(width=FLAGS.width, batch_norm=normalised, dtype=dtype),
         (side, side, 3),
-        gan_data.colour_squares(side, sample="faces"),
+        gan_data.colour_squares(FLAGS, side, sample="faces"),
         faces=True,
     )

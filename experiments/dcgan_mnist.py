@@ -39,9 +39,10 @@ TINY = gan_experiments.TINY
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
     return gan_experiments.pictures(
+        FLAGS,
         Generator28(dtype=dtype),
         Critic28(dtype=dtype),
         (28, 28, 1),
-        gan_data.labelled_squares(28),
+        gan_data.labelled_squares(FLAGS, 28),
         magnify=2,
     )

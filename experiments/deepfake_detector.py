@@ -58,14 +58,7 @@ SMALL = {
     "checkpoint_every": 100,
 }
 
-TINY = {
-    "steps": 4,
-    "batch_size": 2,
-    "side": 32,
-    "critic_channels": 2,
-    "eval_pictures": 6,
-    "scale": "small",
-}
+TINY = {**image_flags.TINY, "eval_pictures": 6}
 
 # Of a file's height; the mark of `provenance` is below.
 SEEN = 0.8
@@ -186,7 +179,9 @@ def experiment() -> Experiment:
         return request.output
 
     return Experiment(
-        system=detecting(image_flags.player(network, 3, averaged=True), tuple(FLAGS.augment)),
+        system=detecting(
+            image_flags.player(FLAGS, network, 3, averaged=True), tuple(FLAGS.augment)
+        ),
         phases=(Phase("detector", ("detector",), "detector"),),
         data=data,
         evaluate=evaluate if FLAGS.eval_pictures else None,

@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from jax import Array
 
-from jaxgan import pair_experiments
+from jaxgan import pair_experiments, pair_flags
 from jaxgan.errors import UserError
 from jaxgan.experiment import Experiment
 from jaxgan.game import Batch
@@ -32,12 +32,12 @@ FLAGS.set_default("batch_size", 16)
 
 flags.DEFINE_float("noise_low", 10.0, "Least standard deviation of the noise, of 255.", 0.0)
 flags.DEFINE_float("noise_high", 50.0, "Greatest one.", 0.0)
-pair_experiments.define_photographs(side=128, receptive_field=70)
+pair_flags.define_photographs(side=128, receptive_field=70)
 FLAGS.set_default("adversarial_weight", 0.1)
 
-SMALL = {**pair_experiments.SMALL, "jitter": 2.0}
+SMALL = {**pair_flags.SMALL, "jitter": 2.0}
 
-TINY = pair_experiments.TINY
+TINY = pair_flags.TINY
 
 
 def make_input(batch: Batch, key: jax.Array) -> Array:
@@ -55,11 +55,12 @@ def experiment() -> Experiment:
         raise UserError(
             f"--noise_low={FLAGS.noise_low:g} is above --noise_high={FLAGS.noise_high:g}"
         )
-    generator = pair_experiments.unet()
+    generator = pair_flags.unet(FLAGS)
     return pair_experiments.from_targets(
+        FLAGS,
         generator,
-        pair_experiments.critic(),
-        functools.cache(open_photographs),
+        pair_flags.critic(FLAGS),
+        functools.cache(lambda: open_photographs(FLAGS)),
         make_input=make_input,
         channels=3,
         multiple=generator.multiple,

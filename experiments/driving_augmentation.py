@@ -11,10 +11,14 @@ synthetic ones only, and on both, over five seeds. Held out are --held_out, val/
 tenth of each class.
 """
 
+from absl import flags
+
 from jaxgan import gan_experiments
 from jaxgan.experiment import Experiment
 
-gan_experiments.define_to_train_others(class_count=4)
+FLAGS = flags.FLAGS
+
+gan_experiments.define_to_train_others(FLAGS, class_count=4)
 
 SMALL = gan_experiments.SMALL_TO_TRAIN_OTHERS
 
@@ -22,4 +26,4 @@ TINY = {**gan_experiments.TINY, "width": 2}
 
 
 def experiment() -> Experiment:
-    return gan_experiments.to_train_others(64, 3, "scenes")
+    return gan_experiments.to_train_others(FLAGS, 64, 3, "scenes")

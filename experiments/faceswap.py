@@ -42,17 +42,8 @@ SMALL = {
     "checkpoint_every": 250,
 }
 
-TINY = {
-    "steps": 4,
-    "batch_size": 2,
-    "side": 32,
-    "channels": 2,
-    "critic_channels": 2,
-    "receptive_field": 16,
-    "eval_pictures": 12,
-    "scale": "small",
-}
+TINY = {**image_flags.TINY, "receptive_field": 16}
 
 
 def experiment() -> Experiment:
-    return face_experiments.swap_faces("people")
+    return face_experiments.swap_faces(FLAGS, "people")

@@ -73,6 +73,7 @@ def experiment() -> Experiment:
         return {"modes": float(modes), "good": good}
 
     return gan_experiments.plane(
+        FLAGS,
         network(2),
         network(1),
         draw(layout, 100_000, FLAGS.seed),

@@ -60,15 +60,7 @@ SMALL = {
     "checkpoint_every": 250,
 }
 
-TINY = {
-    "steps": 4,
-    "batch_size": 2,
-    "side": 32,
-    "channels": 4,
-    "critic_channels": 2,
-    "eval_pictures": 2,
-    "scale": "small",
-}
+TINY = {**image_flags.TINY, "channels": 4, "eval_pictures": 2}
 
 
 def holes(key: Array, batch: int, height: int, width: int) -> Array:
@@ -88,8 +80,9 @@ def experiment() -> Experiment:
         )
     dtype, side = jnp.dtype(FLAGS.dtype), FLAGS.side
     generator = InpaintGenerator(channels=FLAGS.channels, stages=FLAGS.stages, dtype=dtype)
+    critic = SNPatchCritic(channels=FLAGS.critic_channels, dtype=dtype)
     through = filling.by("generator", generator.multiple)
-    both = functools.cache(open_photographs)
+    both = functools.cache(lambda: open_photographs(FLAGS))
 
     @functools.cache
     def pictures() -> list[np.ndarray]:
@@ -107,16 +100,21 @@ def experiment() -> Experiment:
     measures = FLAGS.eval_pictures > 0
     return Experiment(
         system=inpaint(
-            image_flags.player(generator, 3, 1, averaged=True),
-            image_flags.player(SNPatchCritic(channels=FLAGS.critic_channels, dtype=dtype), 3, 1),
-            image_flags.adversarial_loss(),
+            image_flags.player(FLAGS, generator, 3, 1, averaged=True),
+            image_flags.player(FLAGS, critic, 3, 1),
+            image_flags.adversarial_loss(FLAGS.loss),
             holes,
             hole_weight=FLAGS.hole_weight,
             rest_weight=FLAGS.rest_weight,
             adversarial_weight=FLAGS.adversarial_weight,
         ),
-        phases=image_flags.turns(("generator",), ("critic",), ("generator", "critic")),
-        data=crops(both, "real"),
+        phases=image_flags.turns(
+            ("generator",),
+            ("critic",),
+            ("generator", "critic"),
+            adversarial_weight=FLAGS.adversarial_weight,
+        ),
+        data=crops(both, "real", side=side, jitter=FLAGS.jitter, mirror=FLAGS.mirror),
         evaluate=filling.figures(pictures, through, lambda: dict(both()[1].description))
         if measures
         else None,

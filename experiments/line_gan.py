@@ -47,6 +47,7 @@ def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
     x = np.random.default_rng(FLAGS.seed).uniform(-1.0, 1.0, 1000).astype(np.float32)
     return gan_experiments.plane(
+        FLAGS,
         MLP((16, 2), leaky_relu, dtype=dtype),
         MLP((32, 8, 1), leaky_relu, dtype=dtype),
         np.stack([x, x], axis=1),

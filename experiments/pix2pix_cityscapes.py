@@ -11,7 +11,7 @@ FCN-score.
 
 from absl import flags
 
-from jaxgan import pair_experiments
+from jaxgan import pair_experiments, pair_flags
 from jaxgan.data import facades
 from jaxgan.experiment import Experiment
 
@@ -22,12 +22,12 @@ FLAGS.set_default("data", "cityscapes")
 FLAGS.set_default("steps", 595_000)
 FLAGS.set_default("batch_size", 1)
 
-pair_experiments.define(side=256, direction="BtoA", receptive_field=70, label_count=34)
+pair_flags.define(side=256, direction="BtoA", receptive_field=70, label_count=34)
 
-SMALL = {**pair_experiments.SMALL, "label_count": len(facades.NAMES)}
+SMALL = {**pair_flags.SMALL, "label_count": len(facades.NAMES)}
 
-TINY = pair_experiments.TINY
+TINY = pair_flags.TINY
 
 
 def experiment() -> Experiment:
-    return pair_experiments.unet_on_pairs("facades")
+    return pair_experiments.unet_on_pairs(FLAGS, "facades")

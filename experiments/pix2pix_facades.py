@@ -13,7 +13,7 @@ is the input. Ablations: --adversarial_weight=0, --l1_weight=0.
 
 from absl import flags
 
-from jaxgan import pair_experiments
+from jaxgan import pair_experiments, pair_flags
 from jaxgan.data import facades
 from jaxgan.experiment import Experiment
 
@@ -23,12 +23,12 @@ FLAGS = flags.FLAGS
 FLAGS.set_default("steps", 80_000)
 FLAGS.set_default("batch_size", 1)
 
-pair_experiments.define(side=256, direction="BtoA", receptive_field=70)
+pair_flags.define(side=256, direction="BtoA", receptive_field=70)
 
-SMALL = {**pair_experiments.SMALL, "label_count": len(facades.NAMES)}
+SMALL = {**pair_flags.SMALL, "label_count": len(facades.NAMES)}
 
-TINY = pair_experiments.TINY
+TINY = pair_flags.TINY
 
 
 def experiment() -> Experiment:
-    return pair_experiments.unet_on_pairs("facades")
+    return pair_experiments.unet_on_pairs(FLAGS, "facades")

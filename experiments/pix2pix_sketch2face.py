@@ -10,7 +10,7 @@ small grey faces and line drawings that are made of them.
 
 from absl import flags
 
-from jaxgan import pair_experiments
+from jaxgan import pair_experiments, pair_flags
 from jaxgan.experiment import Experiment
 
 FLAGS = flags.FLAGS
@@ -18,12 +18,12 @@ FLAGS = flags.FLAGS
 FLAGS.set_default("steps", 40_000)
 FLAGS.set_default("batch_size", 1)
 
-pair_experiments.define(side=256, receptive_field=70)
+pair_flags.define(side=256, receptive_field=70)
 
-SMALL = pair_experiments.SMALL
+SMALL = pair_flags.SMALL
 
-TINY = pair_experiments.TINY
+TINY = pair_flags.TINY
 
 
 def experiment() -> Experiment:
-    return pair_experiments.unet_on_pairs("sketches")
+    return pair_experiments.unet_on_pairs(FLAGS, "sketches")

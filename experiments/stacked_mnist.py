@@ -47,7 +47,7 @@ SIDE, KERNEL, PICTURES = 28, 5, 128_000
 def pictures() -> Pictures:
     if FLAGS.held_out:
         raise UserError("--held_out: modes are counted without real pictures; leave it out")
-    digits = gan_data.labelled_squares(SIDE, class_count=10)
+    digits = gan_data.labelled_squares(FLAGS, SIDE, class_count=10)
 
     def data() -> Data:
         found = digits.seen()
@@ -59,14 +59,15 @@ def pictures() -> Pictures:
 def experiment() -> Experiment:
     dtype, width = jnp.dtype(FLAGS.dtype), FLAGS.width
     source = pictures()
-    normalised = gan_flags.critic_may_normalise()
+    normalised = gan_flags.critic_may_normalise(FLAGS)
     return gan_experiments.pictures(
+        FLAGS,
         Generator(SIDE, width=width, kernel=KERNEL, dtype=dtype),
         Critic(width=width, kernel=KERNEL, batch_norm=normalised, dtype=dtype),
         (SIDE, SIDE, 3),
         source,
         magnify=2,
-        evaluate=gan_figures.modes(source),
+        evaluate=gan_figures.modes(FLAGS, source),
         best="modes",
         best_mode="max",
     )

@@ -49,9 +49,10 @@ leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
 def experiment() -> Experiment:
     dtype = jnp.dtype(FLAGS.dtype)
     return gan_experiments.pictures(
+        FLAGS,
         MLP((128, 256, 512, 784), dtype=dtype, output=jnp.tanh, shape=(28, 28, 1)),
         MLP((512, 256, 1), leaky_relu, dtype=dtype),
         (28, 28, 1),
-        gan_data.labelled_squares(28),
+        gan_data.labelled_squares(FLAGS, 28),
         magnify=2,
     )

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
+from absl.flags import FlagValues
 
 from jaxgan import image_flags
 from jaxgan.data.images import read_image
@@ -22,8 +23,6 @@ from jaxgan.ops.pixels import from_uint8
 from jaxgan.systems import translating
 from jaxgan.systems.translating import Example
 from jaxgan.systems.unpaired import unpaired
-
-FLAGS = flags.FLAGS
 
 # As in `image_flags`: flags belong to the file that has them defined.
 flags.disclaim_key_flags()
@@ -47,37 +46,38 @@ def define(pool_size: int = 50) -> None:
 
 
 def from_domains(
-    generator: nn.Module, critic: nn.Module, *, sample: str, multiple: int
+    options: FlagValues, generator: nn.Module, critic: nn.Module, *, sample: str, multiple: int
 ) -> Experiment:
     """CycleGAN on what `--data` names.
 
     Args:
+      options: the flags' values.
       generator: pictures to pictures in [-1, 1]; there are two of these.
       critic: pictures to logits; two as well.
       sample: what `--data=sample` is, one of `sample_domains.DOMAINS`.
       multiple: what the generators' sides must divide by.
     """
-    side = FLAGS.side
+    side = options.side
     there, back = (translating.by(name, multiple) for name in ("a_to_b", "b_to_a"))
 
-    both = functools.cache(functools.partial(open_two, sample))
+    both = functools.cache(functools.partial(open_two, options, sample))
 
     def data() -> Data:
         train, held_out = both()
-        if FLAGS.eval_pictures:
+        if options.eval_pictures:
             for name, domain in zip("AB", held_out, strict=True):
-                count = min(len(domain), FLAGS.eval_pictures)
+                count = min(len(domain), options.eval_pictures)
                 figures = "measuring both ways (--eval_pictures=0 trains without)"
                 enough(figures, LEAST, **{f"held-out {name}": count})
-        load = unpaired_crops(train, side=side, jitter=FLAGS.jitter, mirror=FLAGS.mirror)
+        load = unpaired_crops(train, side=side, jitter=options.jitter, mirror=options.mirror)
         about = {name: domain.description for name, domain in zip("ab", train, strict=True)}
         apart = {name: domain.description for name, domain in zip("ab", held_out, strict=True)}
-        description = {"kind": "two domains", "where": FLAGS.data, **about, "held_out": apart}
+        description = {"kind": "two domains", "where": options.data, **about, "held_out": apart}
         return Data(load, unpaired_size(train), description)
 
     @functools.cache
     def held_out() -> tuple[np.ndarray, np.ndarray]:
-        a, b = (middles(domain, side, FLAGS.eval_pictures or SHOWN) for domain in both()[1])
+        a, b = (middles(domain, side, options.eval_pictures or SHOWN) for domain in both()[1])
         return a, b
 
     def preview(networks: Networks) -> dict[str, Grid]:
@@ -93,33 +93,34 @@ def from_domains(
         return as_example(read_image(path), path.name)
 
     def sample_either(networks: Networks, request: SampleRequest) -> Path:
-        through = there if FLAGS.direction == "AtoB" else back
+        through = there if options.direction == "AtoB" else back
         return translating.sample_files(read, through)(networks, request)
 
-    maker = image_flags.player(generator, 3, averaged=True)
-    judge = image_flags.player(critic, 3)
-    measures = FLAGS.eval_pictures > 0
+    maker = image_flags.player(options, generator, 3, averaged=True)
+    judge = image_flags.player(options, critic, 3)
+    evaluate = both_ways(both, held_out, (there, back), side=side, data_dir=options.data_dir)
     return Experiment(
         system=unpaired(
             maker,
             maker,
             judge,
             judge,
-            image_flags.adversarial_loss(),
+            image_flags.adversarial_loss(options.loss),
             shape=(side, side, 3),
-            batch_size=FLAGS.batch_size,
-            pool_size=FLAGS.pool_size,
-            cycle_weight=FLAGS.cycle_weight,
-            identity_weight=FLAGS.identity_weight,
+            batch_size=options.batch_size,
+            pool_size=options.pool_size,
+            cycle_weight=options.cycle_weight,
+            identity_weight=options.identity_weight,
         ),
         phases=image_flags.turns(
             ("a_to_b", "b_to_a"),
             ("critic_a", "critic_b"),
             ("generators", "critics"),
+            adversarial_weight=options.adversarial_weight,
             order="generators first",
         ),
         data=data,
-        evaluate=both_ways(both, held_out, (there, back)) if measures else None,
+        evaluate=evaluate if options.eval_pictures else None,
         preview=preview,
         sample=sample_either,
     )
@@ -129,19 +130,29 @@ def both_ways(
     both: Callable[[], tuple[Domains, Domains]],
     held_out: Callable[[], tuple[np.ndarray, np.ndarray]],
     ways: tuple[translating.Translate, translating.Translate],
+    *,
+    side: int,
+    data_dir: str | None,
 ) -> Callable[[Networks], Measured]:
     """FID and KID of each direction and the error of the round trips, as an `evaluate`.
 
     The feature network is jaxgan's own, which tells the domains apart. Each direction's fakes are
     compared with the held-out pictures of the domain that they should be of; `fid_ab_input` is the
     same of the pictures before translation, which a useful generator must be below.
+
+    Args:
+      both: opens the domains, to train on and held out.
+      held_out: the squares of the latter's that are measured on, uint8 [n, side, side, 3] each.
+      ways: from the first domain to the second, and back.
+      side: of the squares, in pixels.
+      data_dir: where the feature network is kept; None: where TFDS data sets are.
     """
 
     @functools.cache
     def features() -> own.Features:
-        a, b = (middles(domain, FLAGS.side, MOST_SEEN) for domain in both()[0])
+        a, b = (middles(domain, side, MOST_SEEN) for domain in both()[0])
         labels = np.repeat(np.arange(2), (len(a), len(b)))
-        return own.own_features(np.concatenate([a, b]), labels, FLAGS.data_dir)
+        return own.own_features(np.concatenate([a, b]), labels, data_dir)
 
     @functools.cache
     def measures() -> tuple[PictureFigures, ...]:

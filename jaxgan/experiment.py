@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import jax
-from absl import flags
+from absl.flags import FlagValues
 
 import jaxgan.flags  # noqa: F401 - defines the flags whose defaults an experiment changes
 from jaxgan.data.prepared import is_prepared
@@ -19,8 +19,6 @@ from jaxgan.game import Phase, System
 from jaxgan.media import Exhibit
 from jaxgan.metrics.stamp import Measured
 from jaxgan.state import Network
-
-FLAGS = flags.FLAGS
 
 Networks = dict[str, Network]
 
@@ -158,13 +156,14 @@ def load(path: Path, name: str | None = None) -> Loaded:
     return Loaded(module, name, path)
 
 
-def settle_scale(loaded: Loaded, before: str | None = None) -> tuple[str, str]:
+def settle_scale(options: FlagValues, loaded: Loaded, before: str | None = None) -> tuple[str, str]:
     """Decides between small and full, and gives small's sizes to the flags nobody typed.
 
     An experiment's `SMALL` holds the flags that are other at small scale.
 
     Args:
-      loaded: the experiment's file; its flags must be parsed.
+      options: the flags, parsed.
+      loaded: the experiment's file.
       before: the scale of the run that is to go on, if there is one: it stays unless one is typed.
 
     Returns:
@@ -173,21 +172,21 @@ def settle_scale(loaded: Loaded, before: str | None = None) -> tuple[str, str]:
     small = getattr(loaded.module, "SMALL", None)
     if small is None:
         return "full", "the experiment has one scale"
-    scale, reason = FLAGS.scale, "as asked"
+    scale, reason = options.scale, "as asked"
     if scale == "auto" and before is not None:
         scale, reason = before, "as the run was begun"
-    elif scale == "auto" and own_pictures(FLAGS.data):
+    elif scale == "auto" and own_pictures(options.data):
         accelerated = jax.default_backend() != "cpu"
         scale = "full" if accelerated else "small"
         reason = f"the devices are {jax.default_backend()}s"
     elif scale == "auto":
-        prepared = FLAGS.data != "sample" and is_prepared(FLAGS.data, FLAGS.data_dir)
+        prepared = options.data != "sample" and is_prepared(options.data, options.data_dir)
         scale = "full" if prepared else "small"
-        reason = f"{FLAGS.data} is {'' if prepared else 'not '}prepared"
+        reason = f"{options.data} is {'' if prepared else 'not '}prepared"
     if scale == "small":
         for flag, value in {"data": "sample", **small}.items():
-            if not FLAGS[flag].present:
-                FLAGS[flag].value = value
+            if not options[flag].present:
+                options[flag].value = value
     return scale, reason
 
 

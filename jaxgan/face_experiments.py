@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
+from absl.flags import FlagValues
 from jax import Array
 
 from jaxgan import image_flags
@@ -29,46 +29,45 @@ from jaxgan.systems import translating
 from jaxgan.systems.faceswap import PEOPLE, faceswap, swap
 from jaxgan.systems.translating import Example
 
-FLAGS = flags.FLAGS
-
 # Faces that the classifier of the two people learns from, of each.
 MOST_SEEN = 2000
 # Rows of each direction that a preview shows.
 SHOWN = 4
 
 
-def swap_faces(sample: str) -> Experiment:
+def swap_faces(options: FlagValues, sample: str) -> Experiment:
     """The experiment.
 
     Args:
+      options: the flags' values.
       sample: what `--data=sample` is, one of `sample_domains.DOMAINS`.
     """
-    dtype, side = jnp.dtype(FLAGS.dtype), FLAGS.side
-    encoder = FaceEncoder(FLAGS.channels, code=8 * FLAGS.channels, dtype=dtype)
-    decoder = FaceDecoder(max(FLAGS.channels // 2, 1), dtype=dtype)
+    dtype, side = jnp.dtype(options.dtype), options.side
+    encoder = FaceEncoder(options.channels, code=8 * options.channels, dtype=dtype)
+    decoder = FaceDecoder(max(options.channels // 2, 1), dtype=dtype)
     critic = patch_critic(
-        FLAGS.receptive_field, channels=FLAGS.critic_channels, norm="instance", dtype=dtype
+        options.receptive_field, channels=options.critic_channels, norm="instance", dtype=dtype
     )
-    features = jax.ShapeDtypeStruct((1, side // 8, side // 8, 4 * FLAGS.channels), jnp.float32)
-    coder = image_flags.player(encoder, 3, averaged=True)
+    features = jax.ShapeDtypeStruct((1, side // 8, side // 8, 4 * options.channels), jnp.float32)
+    coder = image_flags.player(options, encoder, 3, averaged=True)
 
-    both = functools.cache(functools.partial(open_two, sample))
+    both = functools.cache(functools.partial(open_two, options, sample))
 
     def data() -> Data:
         train, held_out = both()
         about = {name: domain.description for name, domain in zip(PEOPLE, train, strict=True)}
         apart = {name: domain.description for name, domain in zip(PEOPLE, held_out, strict=True)}
-        if FLAGS.eval_pictures:
+        if options.eval_pictures:
             without = "measuring (--eval_pictures=0 trains without)"
             enough(without, own.LEAST, **{"training": min(len(domain) for domain in train)})
-        load = unpaired_crops(train, side=side, jitter=FLAGS.jitter, mirror=FLAGS.mirror)
-        description = {"kind": "two people", "where": FLAGS.data, **about, "held_out": apart}
+        load = unpaired_crops(train, side=side, jitter=options.jitter, mirror=options.mirror)
+        description = {"kind": "two people", "where": options.data, **about, "held_out": apart}
         return Data(load, unpaired_size(train), description)
 
     @functools.cache
     def held_out() -> dict[str, np.ndarray]:
         return {
-            person: middles(domain, side, FLAGS.eval_pictures or SHOWN)
+            person: middles(domain, side, options.eval_pictures or SHOWN)
             for person, domain in zip(PEOPLE, both()[1], strict=True)
         }
 
@@ -76,7 +75,7 @@ def swap_faces(sample: str) -> Experiment:
     def judge() -> own.Features:
         faces = [middles(domain, side, MOST_SEEN) for domain in both()[0]]
         labels = np.repeat(np.arange(2), [len(one) for one in faces])
-        return own.own_features(np.concatenate(faces), labels, FLAGS.data_dir)
+        return own.own_features(np.concatenate(faces), labels, options.data_dir)
 
     def evaluate(networks: Networks) -> Measured:
         figures: dict[str, float] = {}
@@ -109,7 +108,7 @@ def swap_faces(sample: str) -> Experiment:
         return {"preview": Grid(rows, ("frame", "own face", "swapped"), magnify=2)}
 
     def sample_frames(networks: Networks, request: SampleRequest) -> Path:
-        onto = PEOPLE[FLAGS.direction == "AtoB"]
+        onto = PEOPLE[options.direction == "AtoB"]
 
         def through(networks: Networks, example: Example) -> np.ndarray:
             return on_frame(networks, example.shown, onto, side)
@@ -120,7 +119,7 @@ def swap_faces(sample: str) -> Experiment:
                 return on_frame(networks, frame, onto, side)
 
             return write_synthetic_film(
-                request.output, request.input, change, skip_broken=FLAGS.skip_broken
+                request.output, request.input, change, skip_broken=options.skip_broken
             )
         write = translating.sample_files(read_frame, through, write=write_synthetic)
         return write(networks, request)
@@ -129,17 +128,20 @@ def swap_faces(sample: str) -> Experiment:
         system=faceswap(
             coder,
             dataclasses.replace(coder, network=decoder, inputs=(features,)),
-            image_flags.player(critic, 3),
-            image_flags.adversarial_loss(),
-            warp=FLAGS.warp,
-            face_weight=FLAGS.face_weight,
-            adversarial_weight=FLAGS.adversarial_weight,
+            image_flags.player(options, critic, 3),
+            image_flags.adversarial_loss(options.loss),
+            warp=options.warp,
+            face_weight=options.face_weight,
+            adversarial_weight=options.adversarial_weight,
         ),
         phases=image_flags.turns(
-            ("encoder", "decoder_a", "decoder_b"), ("critic_a", "critic_b"), ("makers", "critics")
+            ("encoder", "decoder_a", "decoder_b"),
+            ("critic_a", "critic_b"),
+            ("makers", "critics"),
+            adversarial_weight=options.adversarial_weight,
         ),
         data=data,
-        evaluate=evaluate if FLAGS.eval_pictures else None,
+        evaluate=evaluate if options.eval_pictures else None,
         preview=preview,
         sample=sample_frames,
     )

@@ -1,5 +1,5 @@
-"""The flags of the engine. Experiments change their defaults; only main.py, experiments and what
-they share (`gan_*.py`, `image_*.py`, `pair_*.py`, `domain_*.py`, `face_*.py`) read them."""
+"""The flags of the engine. Experiments change their defaults; only main.py and experiments read
+them. What experiments share is handed the values: one or two by name, many as `options`."""
 
 from absl import flags
 

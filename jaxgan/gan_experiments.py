@@ -1,6 +1,6 @@
 """Experiments with plain GANs, built as their flags say: pictures, and points in the plane.
 
-Their files are left with what is their own: networks, data, sizes.
+Their files are left with what is their own: networks, data, sizes. `options` are the flags' values.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
+from absl.flags import FlagValues
 
 from jaxgan import gan_data, gan_figures, gan_flags
 from jaxgan.data.squares import Channels
@@ -21,8 +22,6 @@ from jaxgan.media import Scatter
 from jaxgan.metrics.stamp import Measured, Stamp
 from jaxgan.nets.conditional import ConditionalGenerator, ProjectionCritic
 from jaxgan.systems.sampling import draw_samples, sample_file, sample_grid
-
-FLAGS = flags.FLAGS
 
 # As in `gan_flags`: flags belong to the file that has them defined.
 flags.disclaim_key_flags()
@@ -60,6 +59,7 @@ def define(*, class_count: int = 0, eval_samples: int = 2000, **defaults: Any) -
 
 
 def pictures(
+    options: FlagValues,
     generator: nn.Module,
     critic: nn.Module,
     sample_shape: tuple[int, int, int],
@@ -77,7 +77,7 @@ def pictures(
     """An experiment that draws pictures.
 
     Args:
-      generator, critic, sample_shape: as in `gan_flags.game`.
+      options, generator, critic, sample_shape: as in `gan_flags.game`.
       source: what it trains on and is measured against.
       class_count: how many classes the networks know, if they are told one.
       columns: of the grids.
@@ -87,15 +87,17 @@ def pictures(
         --eval_samples=0 nothing is measured.
       conclude, best, best_mode: as in `Experiment`.
     """
-    system, phases = gan_flags.game(generator, critic, sample_shape, classes=class_count)
-    measures = FLAGS.eval_samples > 0
-    figures_of = (evaluate or gan_figures.figures(source, class_count)) if measures else None
+    system, phases = gan_flags.game(options, generator, critic, sample_shape, classes=class_count)
+    measures = options.eval_samples > 0
+    figures_of = None
+    if measures:
+        figures_of = evaluate or gan_figures.figures(options, source, class_count)
 
     def data() -> Data:
         found = source.data()
         if measures:
             # Here, where nothing has been written yet.
-            gan_figures.check(source)
+            gan_figures.check(source, options.feature_weights, options.feature_weights_sha256)
         return found
 
     return Experiment(
@@ -105,19 +107,19 @@ def pictures(
         evaluate=figures_of,
         conclude=conclude if measures else None,
         preview=sample_grid(
-            FLAGS.latent_size, columns=columns, magnify=magnify, classes=class_count
+            options.latent_size, columns=columns, magnify=magnify, classes=class_count
         ),
-        sample=sample_file(FLAGS.latent_size, columns=columns, classes=class_count, faces=faces),
+        sample=sample_file(options.latent_size, columns=columns, classes=class_count, faces=faces),
         best=best if measures else None,
         best_mode=best_mode,
     )
 
 
-def define_to_train_others(class_count: int) -> None:
+def define_to_train_others(options: FlagValues, class_count: int) -> None:
     """Sets and defines the flags of experiments that make pictures to train others with."""
-    FLAGS.set_default("loss", "relativistic")
-    FLAGS.set_default("steps", 20_000)
-    FLAGS.set_default("batch_size", 64)
+    options.set_default("loss", "relativistic")
+    options.set_default("steps", 20_000)
+    options.set_default("batch_size", 64)
     flags.DEFINE_integer("width", 64, "Channels next to the picture; they double inwards.", 1)
     define(
         class_count=class_count,
@@ -127,7 +129,7 @@ def define_to_train_others(class_count: int) -> None:
         penalty="r1",
         ema_halflife=10_000.0,
     )
-    FLAGS.set_default("augment", ["colour", "translation"])
+    options.set_default("augment", ["colour", "translation"])
 
 
 # Sizes for two CPU cores of the same experiments.
@@ -143,30 +145,35 @@ SMALL_TO_TRAIN_OTHERS = {
 }
 
 
-def to_train_others(side: int, channels: Channels, sample: str) -> Experiment:
+def to_train_others(options: FlagValues, side: int, channels: Channels, sample: str) -> Experiment:
     """A conditional experiment that ends in what its pictures are worth to a classifier.
 
     The generator hears of the class in its batch normalisations, the critic projects its features
     on it (Miyato and Koyama 2018, arXiv 1802.05637).
 
     Args:
+      options: the flags' values.
       side: of the pictures, in pixels.
       channels: 1 for grey, 3 for colour.
       sample: what `--data=sample` is, one of `data.sample.EMBEDDED`.
     """
-    dtype, count, width = jnp.dtype(FLAGS.dtype), FLAGS.class_count, FLAGS.width
-    squares, both = gan_data.apart_squares(side, channels, sample=sample, class_count=count)
+    dtype, count, width = jnp.dtype(options.dtype), options.class_count, options.width
+    squares, both = gan_data.apart_squares(
+        options, side, channels, sample=sample, class_count=count
+    )
     return pictures(
+        options,
         ConditionalGenerator(side, channels, width, classes=count, dtype=dtype),
         ProjectionCritic(width, classes=count, dtype=dtype),
         (side, side, channels),
         squares,
         class_count=count,
-        conclude=gan_figures.augmentation(both),
+        conclude=gan_figures.augmentation(both, options.latent_size),
     )
 
 
 def plane(
+    options: FlagValues,
     generator: nn.Module,
     critic: nn.Module,
     points: np.ndarray,
@@ -182,7 +189,7 @@ def plane(
     """An experiment that draws points in the plane.
 
     Args:
-      generator, critic, b2: as in `game`, for samples of two numbers.
+      options, generator, critic, b2: as in `game`, for samples of two numbers.
       points: float32 [n, 2], to train on.
       about: what they are, for the report.
       figures: of `POINTS` generated points, float32 [POINTS, 2]; always of the same latents.
@@ -193,11 +200,11 @@ def plane(
     Raises:
       UserError: `--data` or `--held_out` is given.
     """
-    if FLAGS.data != "sample" or FLAGS.held_out or FLAGS.classes:
+    if options.data != "sample" or options.held_out or options.classes:
         raise UserError(
             "this experiment draws its own points; leave --data, --held_out and --classes alone"
         )
-    system, phases = gan_flags.game(generator, critic, (2,), b2=b2)
+    system, phases = gan_flags.game(options, generator, critic, (2,), b2=b2)
 
     description: dict[str, Any] = {"kind": "drawn", "where": about, "count": len(points)}
 
@@ -206,7 +213,7 @@ def plane(
         return Measured(found, {n: Stamp(m, 0, POINTS, description) for n, m in metrics.items()})
 
     def fake(networks: Networks) -> np.ndarray:
-        key, size = jax.random.key(FLAGS.seed), FLAGS.latent_size
+        key, size = jax.random.key(options.seed), options.latent_size
         return np.asarray(draw_samples(networks, key, count=POINTS, latent_size=size))
 
     def data() -> Data:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-from absl import flags
+from absl.flags import FlagValues
 
 from jaxgan.data.examples import Labelled
 from jaxgan.data.stacked import MODES
@@ -20,41 +20,48 @@ from jaxgan.metrics.stacked import classify_channels, stacked_modes
 from jaxgan.metrics.stamp import Measured, enough
 from jaxgan.systems.sampling import drawing
 
-FLAGS = flags.FLAGS
-
 # Where pictures are drawn for something else than `figures`: so many at a time, for a classifier
 # with seeds from here on.
 DRAWN_AT_ONCE, AUGMENTATION_SEED = 250, 1 << 20
 
 
-def check(source: Pictures) -> None:
+def check(source: Pictures, weights: str | None, sha256: str | None) -> None:
     """Raises UserError for feature weights that cannot be used, and for too few pictures."""
-    if FLAGS.feature_weights:
-        inception_features()
-    elif FLAGS.feature_weights_sha256:
+    if weights:
+        features.inception(weights, sha256)
+    elif sha256:
         raise UserError(
-            f"--feature_weights_sha256={FLAGS.feature_weights_sha256} is the hash of no file: name "
-            "one with --feature_weights"
+            f"--feature_weights_sha256={sha256} is the hash of no file: name one with "
+            "--feature_weights"
         )
     without = "measuring figures (--eval_samples=0 trains without)"
     enough(without, own.LEAST, real=len(source.seen()))
     enough(without, LEAST, **{"held-out": len(source.judged())})
 
 
-def figures(source: Pictures, class_count: int) -> Callable[[Networks], Measured]:
+def figures(
+    options: FlagValues, source: Pictures, class_count: int
+) -> Callable[[Networks], Measured]:
     """The figures of `metrics.pictures`; with classes, also whether samples are of the class asked.
+
+    Args:
+      options: the flags' values: `--eval_samples`, `--latent_size`, `--feature_weights` and their
+        hash, `--data_dir`.
+      source: what is trained on and measured against.
+      class_count: how many classes the networks know, if they are told one.
 
     Raises:
       UserError: `--eval_samples` is less than they need.
     """
-    count, size = FLAGS.eval_samples, FLAGS.latent_size
+    count, size = options.eval_samples, options.latent_size
     enough("--eval_samples: measuring pictures", LEAST, fake=count)
 
-    classifier = functools.cache(functools.partial(classifier_of, source))
+    weights, sha256 = options.feature_weights, options.feature_weights_sha256
+    classifier = functools.cache(lambda: classifier_of(source, options.data_dir))
 
     def reference() -> Reference:
         judged = source.judged()
-        network = inception_features() if FLAGS.feature_weights else classifier()
+        network = features.inception(weights, sha256) if weights else classifier()
         return Reference(network, judged.pictures, judged.description)
 
     measure = PictureFigures(reference, count)
@@ -71,7 +78,7 @@ def figures(source: Pictures, class_count: int) -> Callable[[Networks], Measured
         found = measure(drawing(networks, size, drawn_label))
         # In turn, they would always meet the same ones of several generators.
         asked = np.random.default_rng(0).permutation(count) % class_count
-        draw = labelled_drawing(networks, asked, 0)
+        draw = labelled_drawing(networks, size, asked, 0)
         if classifier().scored:
             seen = source.seen().description
             found |= class_agreement(draw, asked, classifier(), seen)
@@ -80,22 +87,23 @@ def figures(source: Pictures, class_count: int) -> Callable[[Networks], Measured
     return evaluate
 
 
-def modes(digits: Pictures) -> Callable[[Networks], Measured]:
+def modes(options: FlagValues, digits: Pictures) -> Callable[[Networks], Measured]:
     """How many modes of stacked digits are found, as the `evaluate` of an experiment.
 
     Args:
+      options: the flags' values, as in `figures`.
       digits: grey, one by one; their classifier looks at each channel.
 
     Raises:
       UserError: `--eval_samples` is less than there are modes, or there are feature weights.
     """
-    count, size = FLAGS.eval_samples, FLAGS.latent_size
-    if FLAGS.feature_weights:
+    count, size = options.eval_samples, options.latent_size
+    if options.feature_weights:
         raise UserError(
             "--feature_weights: modes are told by a classifier of the digits; leave them out"
         )
     enough("--eval_samples: counting modes", MODES, fake=count)
-    classifier = functools.cache(functools.partial(classifier_of, digits))
+    classifier = functools.cache(lambda: classifier_of(digits, options.data_dir))
 
     def evaluate(networks: Networks) -> Measured:
         network, draw = classifier(), drawing(networks, size)
@@ -116,7 +124,7 @@ def modes(digits: Pictures) -> Callable[[Networks], Measured]:
 
 
 def augmentation(
-    both: Callable[[], tuple[Labelled, Labelled]],
+    both: Callable[[], tuple[Labelled, Labelled]], latent_size: int
 ) -> Callable[[Networks], Measured]:
     """What the samples are worth to a classifier, as the `conclude` of a conditional experiment."""
 
@@ -125,7 +133,7 @@ def augmentation(
             order = np.random.default_rng(seed).permutation(len(labels))
             # Away from the seeds that `figures` draws with.
             first = AUGMENTATION_SEED + seed * len(labels)
-            drawn = labelled_drawing(networks, labels[order], first)
+            drawn = labelled_drawing(networks, latent_size, labels[order], first)
             return drawn[np.argsort(order)]
 
         return accuracies(*both(), draw)
@@ -133,18 +141,15 @@ def augmentation(
     return conclude
 
 
-def classifier_of(source: Pictures) -> Features:
+def classifier_of(source: Pictures, data_dir: str | None) -> Features:
     """A classifier of the pictures that are trained on, as a feature network."""
     seen = source.seen()
-    return own.own_features(seen.pictures, seen.labels, FLAGS.data_dir)
+    return own.own_features(seen.pictures, seen.labels, data_dir)
 
 
-def inception_features() -> Features:
-    """Inception-v3 with the weights that the flags name; UserError if they are something else."""
-    return features.inception(FLAGS.feature_weights, FLAGS.feature_weights_sha256)
-
-
-def labelled_drawing(networks: Networks, labels: np.ndarray, first: int) -> np.ndarray:
+def labelled_drawing(
+    networks: Networks, latent_size: int, labels: np.ndarray, first: int
+) -> np.ndarray:
     """A sample of each of the classes `labels [n]`: uint8 [n, height, width, channels].
 
     Some are drawn at a time, with the seeds `first`, `first + 1`, ...
@@ -155,7 +160,7 @@ def labelled_drawing(networks: Networks, labels: np.ndarray, first: int) -> np.n
         # Always as many at a time: another number would be compiled anew.
         missing = min(DRAWN_AT_ONCE, len(labels)) - len(part)
         whole = np.concatenate([part, np.zeros(missing, np.int32)])
-        draw = drawing(networks, FLAGS.latent_size, functools.partial(_given, whole))
+        draw = drawing(networks, latent_size, functools.partial(_given, whole))
         pictures.append(draw(len(whole), first + index)[: len(part)])
     return np.concatenate(pictures)
 

@@ -1,6 +1,7 @@
 """The flags of the plain GANs, and the game that they describe.
 
 An experiment's file calls `define` where it sets its other flags; `gan_experiments` does the rest.
+`options` are the flags' values.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from absl import flags
+from absl.flags import FlagValues
 
 import jaxgan.flags  # noqa: F401 - defines --loss
 from jaxgan import losses, penalties
@@ -23,8 +25,6 @@ from jaxgan.ops.norm import SpectrallyNormalised
 from jaxgan.state import PlayerSpec
 from jaxgan.systems.adversarial import PENALTIES, Weighted, adversarial, one_pass
 from jaxgan.systems.view import View
-
-FLAGS = flags.FLAGS
 
 # Of the gradient penalty in WGAN-GP (arXiv 1704.00028, algorithm 1).
 WGAN_GP_WEIGHT = 10.0
@@ -117,93 +117,97 @@ def define(
     )
 
 
-def weighted() -> tuple[Weighted, ...]:
+def weighted(options: FlagValues) -> tuple[Weighted, ...]:
     """The penalty that the flags ask for, if any; WGAN-GP's as in arXiv 1704.00028."""
-    alone = FLAGS.penalty_every > 1
-    typed = FLAGS["penalty_weight"].present
-    if FLAGS.loss == "wgan_gp":
-        if FLAGS["penalty"].present and FLAGS.penalty != "gradient_penalty":
+    alone = options.penalty_every > 1
+    typed = options["penalty_weight"].present
+    if options.loss == "wgan_gp":
+        if options["penalty"].present and options.penalty != "gradient_penalty":
             raise UserError(
-                f"--penalty={FLAGS.penalty} does not go with --loss=wgan_gp, which brings its own; "
-                "use --loss=wgan"
+                f"--penalty={options.penalty} does not go with --loss=wgan_gp, which brings its "
+                "own; use --loss=wgan"
             )
-        weight = FLAGS.penalty_weight if typed else WGAN_GP_WEIGHT
+        weight = options.penalty_weight if typed else WGAN_GP_WEIGHT
         return (Weighted("gradient_penalty", weight, alone),)
-    if FLAGS.penalty != "none":
-        return (Weighted(FLAGS.penalty, FLAGS.penalty_weight, alone),)
+    if options.penalty != "none":
+        return (Weighted(options.penalty, options.penalty_weight, alone),)
     if typed:
         raise UserError(
-            f"--penalty_weight={FLAGS.penalty_weight:g} needs a penalty: choose one with --penalty"
+            f"--penalty_weight={options.penalty_weight:g} needs a penalty: choose one with "
+            "--penalty"
         )
     if alone:
         raise UserError(
-            f"--penalty_every={FLAGS.penalty_every} needs a penalty: choose one with --penalty"
+            f"--penalty_every={options.penalty_every} needs a penalty: choose one with --penalty"
         )
     return ()
 
 
-def clip() -> float:
+def clip(options: FlagValues) -> float:
     """The limit of the critic's parameters; 0 where there is none."""
-    if FLAGS.clip is not None:
-        return FLAGS.clip
+    if options.clip is not None:
+        return options.clip
     # Minibatch discrimination has parameters of its own, which spectral norms leave alone.
-    bounded = FLAGS.spectral_norm and not FLAGS.minibatch_discrimination
-    bare = FLAGS.loss == "wgan" and FLAGS.penalty == "none" and not bounded
+    bounded = options.spectral_norm and not options.minibatch_discrimination
+    bare = options.loss == "wgan" and options.penalty == "none" and not bounded
     return WGAN_CLIP if bare else 0.0
 
 
-def check(sample_shape: tuple[int, ...], classes: int) -> None:
+def check(options: FlagValues, sample_shape: tuple[int, ...], classes: int) -> None:
     """Raises UserError for flags that do not go together."""
-    check_names(FLAGS.augment)
-    if FLAGS.augment and len(sample_shape) != 3:
-        raise UserError(f"--augment={','.join(FLAGS.augment)} is for pictures, not for points")
-    if FLAGS.packing > 1 and classes:
+    check_names(options.augment)
+    if options.augment and len(sample_shape) != 3:
+        raise UserError(f"--augment={','.join(options.augment)} is for pictures, not for points")
+    if options.packing > 1 and classes:
         raise UserError(
-            f"--packing={FLAGS.packing} joins samples whose classes differ: leave it at 1 in a "
+            f"--packing={options.packing} joins samples whose classes differ: leave it at 1 in a "
             "conditional experiment"
         )
-    part, parts = FLAGS.batch_size // FLAGS.accumulate, ""
-    if FLAGS.accumulate > 1:
-        parts = f" in {FLAGS.accumulate} parts"
+    part, parts = options.batch_size // options.accumulate, ""
+    if options.accumulate > 1:
+        parts = f" in {options.accumulate} parts"
     for flag in ("packing", "generators"):
-        if part % FLAGS[flag].value:
+        if part % options[flag].value:
             raise UserError(
-                f"--{flag}={FLAGS[flag].value} does not divide the batch of {FLAGS.batch_size}"
+                f"--{flag}={options[flag].value} does not divide the batch of {options.batch_size}"
                 f"{parts} into equal shares"
             )
-    if FLAGS.minibatch_discrimination and part < 2 * FLAGS.packing:
+    if options.minibatch_discrimination and part < 2 * options.packing:
         raise UserError(
             "--minibatch_discrimination compares the samples of a batch, and the critic sees only "
-            f"one: --batch_size={FLAGS.batch_size}{parts} is too small"
+            f"one: --batch_size={options.batch_size}{parts} is too small"
         )
 
 
-def adam(b2: float, updates_to_penalty: int = 0) -> optax.GradientTransformation:
-    """Adam as the flags have it; rescaled for a player with a penalty after so many updates."""
-    rest = {"eps_root": UNROLLED_EPS_ROOT} if FLAGS.unrolled else {}
+def adam(
+    learning_rate: float, b1: float, b2: float, *, looks_ahead: bool, updates_to_penalty: int
+) -> optax.GradientTransformation:
+    """Adam; rescaled for a player with a penalty after so many updates, if not 0."""
+    rest = {"eps_root": UNROLLED_EPS_ROOT} if looks_ahead else {}
     if updates_to_penalty:
-        every = updates_to_penalty
-        return penalties.lazy_adam(FLAGS.learning_rate, FLAGS.b1, b2, every=every, **rest)
-    return optax.adam(FLAGS.learning_rate, b1=FLAGS.b1, b2=b2, **rest)
+        return penalties.lazy_adam(learning_rate, b1, b2, every=updates_to_penalty, **rest)
+    return optax.adam(learning_rate, b1=b1, b2=b2, **rest)
 
 
-def adversarial_loss() -> AdversarialLoss:
+def adversarial_loss(options: FlagValues) -> AdversarialLoss:
     """The loss that the flags ask for; an experiment's own label smoothing is for bce only."""
-    flag = FLAGS["label_smoothing"]
+    flag = options["label_smoothing"]
     own = not flag.present and flag.value == flag.default
-    return losses.by_name(FLAGS.loss, 0.0 if own and FLAGS.loss != "bce" else FLAGS.label_smoothing)
+    smoothing = 0.0 if own and options.loss != "bce" else options.label_smoothing
+    return losses.by_name(options.loss, smoothing)
 
 
-def critic_may_normalise() -> bool:
+def critic_may_normalise(options: FlagValues) -> bool:
     """Whether batch normalisation in the critic goes with the flags.
 
     It does not go with a penalty on each sample's gradient (WGAN-GP, arXiv 1704.00028, section 4),
     nor with spectral normalisation, whose bound its scales undo.
     """
-    return not weighted() and not FLAGS.spectral_norm
+    return not weighted(options) and not options.spectral_norm
 
 
 def game(
+    options: FlagValues,
     generator: nn.Module,
     critic: nn.Module,
     sample_shape: tuple[int, ...],
@@ -222,6 +226,7 @@ def game(
     are as many of the critic's updates to one of it).
 
     Args:
+      options: the flags' values.
       generator: `[batch, latent_size]` to `[batch, *sample_shape]`; with classes
         `(latent, label)`.
       critic: `[batch, *sample_shape]` to logits; with classes `(samples, label)`. Flags may wrap
@@ -233,60 +238,61 @@ def game(
     Raises:
       UserError: flags that do not go together.
     """
-    check(sample_shape, classes)
-    view = View(tuple(FLAGS.augment), FLAGS.packing)
-    penalty = weighted()
-    lazy = FLAGS.n_critic * FLAGS.penalty_every if FLAGS.penalty_every > 1 else 0
-    limit = clip()
+    check(options, sample_shape, classes)
+    view = View(tuple(options.augment), options.packing)
+    penalty = weighted(options)
+    every = options.penalty_every
+    lazy = options.n_critic * every if every > 1 else 0
+    limit = clip(options)
     label = (jax.ShapeDtypeStruct((1,), jnp.int32),) if classes else ()
-    if FLAGS.generators > 1:
-        generator = Mixture(generator, FLAGS.generators)
-    if FLAGS.minibatch_discrimination:
+    if options.generators > 1:
+        generator = Mixture(generator, options.generators)
+    if options.minibatch_discrimination:
         critic = WithMinibatchDiscrimination(critic)
-    if FLAGS.spectral_norm:
+    if options.spectral_norm:
         critic = SpectrallyNormalised(critic)
 
-    def player(network: nn.Module, *shape: int) -> PlayerSpec:
+    def player(network: nn.Module, *shape: int, updates_to_penalty: int = 0) -> PlayerSpec:
         inputs = (jax.ShapeDtypeStruct((1, *shape), jnp.float32), *label)
-        return PlayerSpec(network, inputs, adam(b2))
+        optimiser = adam(
+            options.learning_rate,
+            options.b1,
+            b2,
+            looks_ahead=options.unrolled > 0,
+            updates_to_penalty=updates_to_penalty,
+        )
+        return PlayerSpec(network, inputs, optimiser)
 
     generator_player = dataclasses.replace(
-        player(generator, FLAGS.latent_size), ema_halflife=FLAGS.ema_halflife or None
+        player(generator, options.latent_size), ema_halflife=options.ema_halflife or None
     )
     critic_player = dataclasses.replace(
-        player(critic, *view.shape(sample_shape)),
-        optimiser=adam(b2, lazy),
+        player(critic, *view.shape(sample_shape), updates_to_penalty=lazy),
         project=penalties.clip_weights(limit) if limit else None,
     )
-    loss = adversarial_loss()
+    loss = adversarial_loss(options)
     system = adversarial(
         generator_player,
         critic_player,
         loss,
-        latent_size=FLAGS.latent_size,
+        latent_size=options.latent_size,
         weighted=penalty,
         classes=classes,
         view=view,
-        feature_matching=FLAGS.feature_matching,
-        unrolled=FLAGS.unrolled,
+        feature_matching=options.feature_matching,
+        unrolled=options.unrolled,
     )
-    after = (
-        (
-            Phase(
-                "penalty", ("critic",), penalty[0].name, every=FLAGS.penalty_every, gain=float(lazy)
-            ),
-        )
-        if lazy
-        else ()
-    )
-    at_once = FLAGS.update == "simultaneous" and FLAGS.n_critic == 1
-    tied = FLAGS.minibatch_discrimination or "both" not in system.losses
+    after: tuple[Phase, ...] = ()
+    if lazy:
+        after = (Phase("penalty", ("critic",), penalty[0].name, every=every, gain=float(lazy)),)
+    at_once = options.update == "simultaneous" and options.n_critic == 1
+    tied = options.minibatch_discrimination or "both" not in system.losses
     if at_once and not tied and one_pass(critic_player, loss):
         return system, (Phase("both", ("critic", "generator"), "both"), *after)
     turns = (
-        Phase("critic", ("critic",), "critic_with_penalties", repeats=FLAGS.n_critic),
+        Phase("critic", ("critic",), "critic_with_penalties", repeats=options.n_critic),
         Phase("generator", ("generator",), "generator"),
     )
-    if FLAGS.unrolled:
+    if options.unrolled:
         turns = turns[::-1]
     return system, (*turns, *after)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from absl import flags
+from absl.flags import FlagValues
 
 from jaxgan.data import sample
 from jaxgan.data.framing import middle, shorter_side
@@ -16,47 +16,46 @@ from jaxgan.data.sources import open_held_out, open_source, open_train_and_held_
 from jaxgan.data.unpaired import Domains, open_domains
 from jaxgan.experiment import Data
 
-FLAGS = flags.FLAGS
-
 Sources = tuple[Source, Source]
 
 # Of the embedded sample's held-out squares one in so many: many of them overlap.
 _EVERY = 10
 
 
-def open_photographs() -> Sources:
+def open_photographs(options: FlagValues) -> Sources:
     """The photographs that the flags name: to train on, and held out.
 
     The sample's are squares of several scales, cut from photographs, a little larger than `--side`.
     """
-    options: dict[str, Any] = {"data_dir": FLAGS.data_dir, "skip_broken": FLAGS.skip_broken}
-    if FLAGS.data != "sample" and not FLAGS.held_out:
-        return open_train_and_held_out(FLAGS.data, **options)
-    if FLAGS.data != "sample":
-        return open_source(FLAGS.data, **options), open_held_out(FLAGS.held_out, **options)
-    train, held_out = sample.crops(round(FLAGS.side * FLAGS.jitter))
+    reading: dict[str, Any] = {"data_dir": options.data_dir, "skip_broken": options.skip_broken}
+    if options.data != "sample" and not options.held_out:
+        return open_train_and_held_out(options.data, **reading)
+    if options.data != "sample":
+        return open_source(options.data, **reading), open_held_out(options.held_out, **reading)
+    train, held_out = sample.crops(round(options.side * options.jitter))
     apart = (
-        open_held_out(FLAGS.held_out, **options)
-        if FLAGS.held_out
+        open_held_out(options.held_out, **reading)
+        if options.held_out
         else ArraySource(held_out.pictures[::_EVERY], description=_about("held out"))
     )
     return ArraySource(train.pictures, description=_about("train")), apart
 
 
-def open_two(sample_name: str) -> tuple[Domains, Domains]:
+def open_two(options: FlagValues, sample_name: str) -> tuple[Domains, Domains]:
     """The two domains that the flags name, to train on and held out.
 
     Args:
+      options: the flags' values.
       sample_name: what `--data=sample` is, one of `sample_domains.DOMAINS`.
     """
     return open_domains(
-        FLAGS.data,
-        data_dir=FLAGS.data_dir,
-        skip_broken=FLAGS.skip_broken,
+        options.data,
+        data_dir=options.data_dir,
+        skip_broken=options.skip_broken,
         sample=sample_name,
-        side=FLAGS.side,
-        classes=class_list(FLAGS.classes),
-        held_out=FLAGS.held_out,
+        side=options.side,
+        classes=class_list(options.classes),
+        held_out=options.held_out,
     )
 
 
@@ -71,13 +70,21 @@ def with_themselves(source: Source) -> Pairs:
     return Pairs(names, read, dict(source.description))
 
 
-def crops(both: Callable[[], Sources], name: str) -> Callable[[], Data]:
-    """Random crops of the photographs to train on as an experiment's data, called `name`."""
+def crops(
+    both: Callable[[], Sources], name: str, *, side: int, jitter: float, mirror: bool
+) -> Callable[[], Data]:
+    """Random crops of the photographs to train on as an experiment's data, called `name`.
+
+    Args:
+      both: opens the photographs, to train on and held out.
+      name: of the crops in a batch.
+      side, jitter, mirror: as in `data.paired.pair_crops`.
+    """
 
     def data() -> Data:
         train, held_out = both()
         pairs = with_themselves(train)
-        load = pair_crops(pairs, side=FLAGS.side, jitter=FLAGS.jitter, mirror=FLAGS.mirror)
+        load = pair_crops(pairs, side=side, jitter=jitter, mirror=mirror)
         about = {**train.description, "held_out": held_out.description}
 
         def one(indices: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """The flags of experiments that make pictures of pictures, and what they have in common.
 
-An experiment's file calls `define` where it sets its other flags.
+An experiment's file calls `define` where it sets its other flags. `options` are the flags' values.
 """
 
 from typing import Literal
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from absl import flags
+from absl.flags import FlagValues
 
 import jaxgan.flags  # noqa: F401 - defines --loss
 from jaxgan import losses
@@ -18,10 +19,19 @@ from jaxgan.game import Phase
 from jaxgan.losses import AdversarialLoss
 from jaxgan.state import PlayerSpec
 
-FLAGS = flags.FLAGS
-
 # The flags belong to the file that calls `define`: to its --help and to its runs' configuration.
 flags.disclaim_key_flags()
+
+# Sizes for a test of an experiment that makes pictures of pictures.
+TINY = {
+    "steps": 4,
+    "batch_size": 2,
+    "side": 32,
+    "channels": 2,
+    "critic_channels": 2,
+    "eval_pictures": 12,
+    "scale": "small",
+}
 
 # The critic learns at half of the generator's pace (arXiv 1611.07004, section 3.3).
 CRITIC_GAIN = 0.5
@@ -70,33 +80,38 @@ def define_critic(receptive_field: int) -> None:
     )
 
 
-def adam() -> optax.GradientTransformation:
+def adam(options: FlagValues) -> optax.GradientTransformation:
     """Adam as the flags have it; its learning rate is a function of its own count of steps."""
-    start = round(FLAGS.steps * FLAGS.decay_from)
-    falling = optax.linear_schedule(FLAGS.learning_rate, 0.0, max(FLAGS.steps - start, 1), start)
-    rate = falling if FLAGS.decay_from < 1 else FLAGS.learning_rate
-    return optax.adam(rate, b1=FLAGS.b1)
+    start = round(options.steps * options.decay_from)
+    falling = optax.linear_schedule(
+        options.learning_rate, 0.0, max(options.steps - start, 1), start
+    )
+    rate = falling if options.decay_from < 1 else options.learning_rate
+    return optax.adam(rate, b1=options.b1)
 
 
-def player(network: nn.Module, *channels: int, averaged: bool = False) -> PlayerSpec:
+def player(
+    options: FlagValues, network: nn.Module, *channels: int, averaged: bool = False
+) -> PlayerSpec:
     """A player whose inputs are squares of `--side` with so many channels each."""
-    side = FLAGS.side
+    side = options.side
     inputs = tuple(jax.ShapeDtypeStruct((1, side, side, c), jnp.float32) for c in channels)
-    return PlayerSpec(network, inputs, adam(), (FLAGS.ema_halflife or None) if averaged else None)
+    halflife = options.ema_halflife if averaged else 0.0
+    return PlayerSpec(network, inputs, adam(options), halflife or None)
 
 
-def adversarial_loss() -> AdversarialLoss:
-    """The loss that `--loss` names.
+def adversarial_loss(name: str) -> AdversarialLoss:
+    """The loss that `--loss` names: `name`.
 
     Raises:
       UserError: one that needs a penalty, which these systems have none of.
     """
-    if FLAGS.loss in ("wgan", "wgan_gp"):
+    if name in ("wgan", "wgan_gp"):
         raise UserError(
-            f"--loss={FLAGS.loss} needs a penalty, which this system has none of; use bce, lsgan, "
-            "hinge or relativistic"
+            f"--loss={name} needs a penalty, which this system has none of; use bce, lsgan, hinge "
+            "or relativistic"
         )
-    return losses.by_name(FLAGS.loss)
+    return losses.by_name(name)
 
 
 def turns(
@@ -104,6 +119,7 @@ def turns(
     critics: tuple[str, ...],
     names: tuple[str, str],
     *,
+    adversarial_weight: float,
     order: Literal["critics first", "generators first"] = "critics first",
 ) -> tuple[Phase, ...]:
     """The two phases of a step; the critics play only where their opinion counts.
@@ -111,10 +127,11 @@ def turns(
     Args:
       generators, critics: the players.
       names: of the generators' and of the critics' phase, and of their losses.
+      adversarial_weight: of the critics' opinion in the generators' losses.
       order: CycleGAN's authors update the generators first.
     """
     make = Phase(names[0], generators, names[0])
     judge = Phase(names[1], critics, names[1], gain=CRITIC_GAIN)
-    if not FLAGS.adversarial_weight:
+    if not adversarial_weight:
         return (make,)
     return (judge, make) if order == "critics first" else (make, judge)

@@ -189,7 +189,7 @@ def command(argv: Sequence[str]) -> int:
         old = run_directory.read_config(run_dir)
         goes_on = old is not None and old["experiment"] == loaded.name
         before = old.get("flags", {}).get("scale") if old and goes_on else None
-        scale, reason = experiments.settle_scale(loaded, before)
+        scale, reason = experiments.settle_scale(FLAGS, loaded, before)
         processes.say(f"{loaded.name}: {scale} scale ({reason})")
     experiment = experiments.build(loaded)
     if FLAGS.mode == "train":

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
 
 from jaxgan import processes
 from jaxgan.data.paired import held_out_pairs
@@ -20,8 +19,6 @@ from jaxgan.pair_inputs import Both
 from jaxgan.systems import translating
 from jaxgan.systems.paired import one_hot
 from jaxgan.systems.translating import Example
-
-FLAGS = flags.FLAGS
 
 # Pictures that the feature network of patches learns from, at most.
 MOST_SEEN = 500
@@ -47,6 +44,9 @@ def patch_distances(
     train: Callable[[], Pairs],
     examples: Callable[[], Sequence[Example]],
     through: translating.Translate,
+    *,
+    side: int,
+    data_dir: str | None,
 ) -> Callable[[Networks], Measured]:
     """FID and KID of what is made of held-out inputs against their targets, as a `conclude`.
 
@@ -58,6 +58,8 @@ def patch_distances(
       train: gives the pairs that were trained on.
       examples: gives those held out, as squares of one size, with targets.
       through: makes a picture of one.
+      side: of the squares, in pixels.
+      data_dir: where the feature network is kept; None: where TFDS data sets are.
 
     Returns:
       What gives `fid` and `kid`, or, said in a line, nothing where there are too few pairs.
@@ -70,8 +72,8 @@ def patch_distances(
     def figures() -> PictureFigures:
         pairs = train()
         order = np.random.default_rng(0).permutation(len(pairs))[:MOST_SEEN]
-        seen = held_out_pairs(pairs.take(sorted(order.tolist())), side=FLAGS.side)
-        features = own.own_features(quarters([t for _, _, t in seen]), data_dir=FLAGS.data_dir)
+        seen = held_out_pairs(pairs.take(sorted(order.tolist())), side=side)
+        features = own.own_features(quarters([t for _, _, t in seen]), data_dir=data_dir)
         about = {**pairs.description, "part": "quarters of held-out squares"}
         real = quarters(targets())
         reference = functools.partial(Reference, features, real, about)
@@ -94,29 +96,35 @@ def patch_distances(
     return conclude
 
 
-def fcn_score(both: Both, multiple: int) -> Callable[[Networks], Measured]:
+def fcn_score(
+    both: Both, multiple: int, *, side: int, label_count: int, ignore_label: int | None
+) -> Callable[[Networks], Measured]:
     """The FCN-score of generated and of real held-out pictures, as an experiment's `conclude`.
 
-    A segmentation network is trained on the real pairs that the generator was trained on, as
-    squares of `--side` pixels.
+    A segmentation network is trained on the real pairs that the generator was trained on.
+
+    Args:
+      both: opens the pairs, to train on and held out.
+      multiple: what the generator's sides must divide by.
+      side: of the squares that all are made, in pixels.
+      label_count: how many classes the label maps have.
+      ignore_label: the one that means none and is not scored, if there is one.
     """
     through = translating.by("generator", multiple)
+    void = () if ignore_label is None else (ignore_label,)
 
     @functools.cache
     def squares(which: int) -> tuple[np.ndarray, np.ndarray]:
-        found = held_out_pairs(both()[which], side=FLAGS.side)
+        found = held_out_pairs(both()[which], side=side)
         return np.stack([target for _, _, target in found]), np.stack([m for _, m, _ in found])
 
     @functools.cache
     def segmenter() -> Any:
-        return segmentation.train(*squares(0), FLAGS.label_count, void=void())
-
-    def void() -> tuple[int, ...]:
-        return () if FLAGS.ignore_label is None else (FLAGS.ignore_label,)
+        return segmentation.train(*squares(0), label_count, void=void)
 
     def conclude(networks: Networks) -> Measured:
         real, labels = squares(1)
-        make = one_hot(FLAGS.label_count)
+        make = one_hot(label_count)
         made = []
         for numbers in labels:
             given = make({"input": jnp.asarray(numbers)[None]}, jax.random.key(0))
@@ -124,7 +132,7 @@ def fcn_score(both: Both, multiple: int) -> Callable[[Networks], Measured]:
             made.append(through(networks, Example("", (np.asarray(given[0]),), shown)))
         figures: dict[str, float] = {}
         for suffix, shown in (("", np.stack(made)), ("_real", real)):
-            found = segmentation.scores(segmenter(), shown, labels, FLAGS.label_count, void=void())
+            found = segmentation.scores(segmenter(), shown, labels, label_count, void=void)
             figures |= {f"fcn_{name}{suffix}": value for name, value in found._asdict().items()}
         stamp = Stamp(
             f"FCN-score: a small segmentation network of jaxgan's own after {segmentation.STEPS} "

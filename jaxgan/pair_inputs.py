@@ -6,7 +6,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
 
 from jaxgan.data.images import read_image, read_stored
 from jaxgan.data.label_maps import LabelCode, default_palette
@@ -15,8 +14,6 @@ from jaxgan.media import to_uint8
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.systems.paired import Input, one_hot
 from jaxgan.systems.translating import Example
-
-FLAGS = flags.FLAGS
 
 # Opens pairs to train on and held-out ones, and remembers them.
 Both = Callable[[], tuple[Pairs, Pairs]]
@@ -66,18 +63,18 @@ def read_picture(path: Path) -> Example:
     return Example(path.name, (given,), picture)
 
 
-def label_reader(both: Both) -> Callable[[Path], Example]:
-    """Reads a user's label map as those of the data are read."""
+def label_reader(both: Both, label_count: int) -> Callable[[Path], Example]:
+    """Reads a user's label map, of `label_count` classes, as those of the data are read."""
 
     def read(path: Path) -> Example:
-        stored, count = read_stored(path), FLAGS.label_count
+        stored = read_stored(path)
         # Only colours need the data, which say what they mean.
-        plain = LabelCode(count, default_palette(count), by_colour=False)
+        plain = LabelCode(label_count, default_palette(label_count), by_colour=False)
         code = both()[0].labels if stored.numbers is None else plain
         assert code is not None
         numbers = code.read(stored, str(path))
         batch = {"input": jnp.asarray(numbers)[None]}
-        given = np.asarray(one_hot(FLAGS.label_count)(batch, jax.random.key(0))[0])
+        given = np.asarray(one_hot(label_count)(batch, jax.random.key(0))[0])
         return Example(path.name, (given,), code.paint(numbers))
 
     return read

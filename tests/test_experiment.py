@@ -17,7 +17,7 @@ def settled():
 
         def settle(*arguments):
             loaded, _ = main.parse(["jaxgan", "--experiment=srgan_div2k", *arguments])
-            return experiments.settle_scale(loaded)[0]
+            return experiments.settle_scale(FLAGS, loaded)[0]
 
         yield settle
 
@@ -62,7 +62,7 @@ def test_typing_the_default_changes_nothing(settled, prepared):
 def test_a_run_keeps_the_scale_it_was_begun_at(prepared):
     with flagsaver.flagsaver():
         loaded, _ = main.parse(["jaxgan", "--experiment=srgan_div2k"])
-        assert experiments.settle_scale(loaded, "small")[0] == "small"
+        assert experiments.settle_scale(FLAGS, loaded, "small")[0] == "small"
         assert FLAGS.data == "sample" and FLAGS.blocks < 16
 
 

@@ -235,7 +235,7 @@ def test_a_typed_weight_is_that_of_wgan_gp():
     with flagsaver.flagsaver():
         experiments.load(experiments.find("dcgan_mnist"))
         FLAGS.loss = "wgan_gp"
-        assert [item.weight for item in gan_flags.weighted()] == [10.0]
+        assert [item.weight for item in gan_flags.weighted(FLAGS)] == [10.0]
         FLAGS["penalty_weight"].parse("3")
         FLAGS["penalty_weight"].present += 1
-        assert [item.weight for item in gan_flags.weighted()] == [3.0]
+        assert [item.weight for item in gan_flags.weighted(FLAGS)] == [3.0]

@@ -61,12 +61,12 @@ def build():
                 FLAGS.batch_size, FLAGS.update == "simultaneous", accumulate=FLAGS.accumulate
             )
             if kind == "pictures":
-                game = gan_flags.game(picture_generator(), PictureCritic(), (SIDE, SIDE, 3))
+                game = gan_flags.game(FLAGS, picture_generator(), PictureCritic(), (SIDE, SIDE, 3))
             elif kind == "points":
-                game = gan_flags.game(MLP((8, 2)), MLP((8, 8, 1)), (2,))
+                game = gan_flags.game(FLAGS, MLP((8, 2)), MLP((8, 8, 1)), (2,))
             else:
                 networks = Label(MLP((8, 2))), Label(MLP((8, 1)))
-                game = gan_flags.game(*networks, (2,), classes=CLASSES)
+                game = gan_flags.game(FLAGS, *networks, (2,), classes=CLASSES)
             return *game, rules
 
     return built

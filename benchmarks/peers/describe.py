@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from absl.flags import FlagValues
 
 from jaxgan import experiment as experiments
 from jaxgan import gan_flags
@@ -70,6 +71,7 @@ LEFT_OUT = {
 
 
 def describe(
+    options: FlagValues,
     subject: str,
     loaded: experiments.Loaded,
     system: System,
@@ -81,6 +83,7 @@ def describe(
     """What subject.json holds; see `exchange.Subject`.
 
     Args:
+      options: the flags' values.
       subject: its name.
       loaded: the experiment's file.
       system: the players.
@@ -92,23 +95,22 @@ def describe(
     Raises:
       UserError: it is not one of the games that the peers can play.
     """
-    flags = experiments.FLAGS
     reads = set(reads)
     game = next((game for game in GAMES if game.reads <= reads), None)
     if game is None:
         raise UserError(f"{subject}: no peer plays a game that reads {', '.join(sorted(reads))}")
     check_phases(subject, game, system, active, rules)
-    if flags.loss not in game.losses:
+    if options.loss not in game.losses:
         known = " or ".join(f"--loss={loss}" for loss in game.losses)
-        raise UserError(f"{subject}: the peers play with {known} only, not --loss={flags.loss}")
+        raise UserError(f"{subject}: the peers play with {known} only, not --loss={options.loss}")
     for name, value in LEFT_OUT.items():
-        if (given := getattr(flags, name, value)) != value:
+        if (given := getattr(options, name, value)) != value:
             raise UserError(
                 f"{subject}: the peers have no --{name}, which is {given}; leave it out"
             )
-    weights = {name: getattr(flags, f"{name}_weight") for name in game.weights}
-    if flags.loss == "wgan_gp":
-        (penalty,) = gan_flags.weighted()
+    weights = {name: getattr(options, f"{name}_weight") for name in game.weights}
+    if options.loss == "wgan_gp":
+        (penalty,) = gan_flags.weighted(options)
         weights[penalty.name] = penalty.weight
     return {
         "name": subject,
@@ -126,7 +128,7 @@ def describe(
             for phase in active
         ],
         "simultaneous": rules.simultaneous,
-        "loss": flags.loss,
+        "loss": options.loss,
         "weights": weights,
         "pools": {
             name: len(kept.pictures) for name, kept in memory.items() if isinstance(kept, Pool)

@@ -62,7 +62,9 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
     active = active_phases(built.experiment.phases, settings.steps - 1)
     reads = jax.eval_shape(system.prepare, built.batch, jax.random.key(0))
     memory = built.state.memory
-    about = describe(subject, built.loaded, system, active, settings.rules, reads, memory)
+    about = describe(
+        built.options, subject, built.loaded, system, active, settings.rules, reads, memory
+    )
 
     state = new_state(built.experiment, built.state, settings.seed)
     number = jax.device_put(jnp.int32(settings.steps - 1), state.step.sharding)
