@@ -203,17 +203,13 @@ def read_texts(captioned: Captioned, lexicon: Lexicon) -> Texts:
       UserError: a caption is empty or has no word that the lexicon knows.
     """
     where = captioned.description.get("captions") or captioned.description["where"]
-    rows: dict[str, np.ndarray] = {}
-    cut = 0
-    ids, first = [], [0]
-    for lines in captioned.captions:
-        for caption in lines:
-            if caption not in rows:
-                rows[caption] = lexicon.read(caption, f"{where}: the caption")
-            cut += len(lexicon.tokeniser(caption)) > lexicon.length
-            ids.append(rows[caption])
-        first.append(len(ids))
-    return Texts(np.stack(ids), np.array(first, np.int64), cut)
+    every = dict.fromkeys(caption for lines in captioned.captions for caption in lines)
+    rows = {caption: lexicon.read(caption, f"{where}: the caption") for caption in every}
+    long = {caption for caption in every if len(lexicon.tokeniser(caption)) > lexicon.length}
+    ids = [rows[caption] for lines in captioned.captions for caption in lines]
+    cut = sum(caption in long for lines in captioned.captions for caption in lines)
+    first = np.cumsum([0, *map(len, captioned.captions)])
+    return Texts(np.stack(ids), first.astype(np.int64), cut)
 
 
 def gather(
