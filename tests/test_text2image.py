@@ -218,8 +218,6 @@ def test_a_run_draws_what_is_asked_for_without_its_data(flowers, command, tiny_f
     code, _, error = sample("--text=tulip", f"--output={tmp_path / 'tulip.png'}")
     assert code == 2 and "--text='tulip' has no word that the run knows" in error
     assert len(error.strip().splitlines()) == 1 and not (tmp_path / "tulip.png").exists()
-    code, _, error = sample("--text=", f"--output={tmp_path / 'nothing.png'}")
-    assert code == 2 and "--text is empty" in error
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,15 @@ def test_captions_must_be_utf8(album):
         opened(album)
 
 
+def test_classes_are_not_chosen_among_captions(album):
+    (album / "captions.txt").write_text("1.png,a dark square")
+    for data in (album, "sample"):
+        with pytest.raises(UserError, match="--classes=iris chooses among class folders"):
+            opened(data, classes=("iris",))
+    (album / "captions.txt").unlink()
+    assert len(opened(album / "..", classes=("iris",))) == 2
+
+
 def test_names_must_be_one_for_each_class():
     pictures = np.zeros((2, 4, 4, 1), np.uint8)
     labelled = Labelled(pictures, np.array([0, 1], np.int32), ("0", "1"), {"where": "here"})
