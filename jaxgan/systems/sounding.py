@@ -71,7 +71,7 @@ def sound_preview(
         shown = np.concatenate([known[chosen], fakes])
         first = len(chosen)
         values = mel_pictures(shown, scale)
-        enlarge = max(1, 128 // max(values.shape[1:]))
+        enlarge = max(1, 160 // max(values.shape[1:]))
         pictures = [spectrogram_picture(value, enlarge) for value in values]
         starts = range(first, len(pictures), columns)
         grid = Grid(
