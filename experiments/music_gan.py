@@ -14,6 +14,7 @@ are learned to measure with.
 
 import functools
 
+import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
@@ -83,6 +84,8 @@ TINY = {
 
 def experiment() -> Experiment:
     dtype, length, rate = jnp.dtype(FLAGS.dtype), FLAGS.length, FLAGS.rate
+    generator: nn.Module
+    critic: nn.Module
     if FLAGS.network == "dense":
         generator, critic = DenseGenerator(length, dtype=dtype), DenseCritic(dtype=dtype)
     else:
