@@ -1,6 +1,7 @@
 """The clips that files hold: films, animated GIFs, strips of frames, folders of frames."""
 
 import collections
+import functools
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -41,8 +42,8 @@ def _of_picture(content: bytes, side: int) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if getattr(image, "n_frames", 1) > 1:
-                frames = [np.array(f.convert("RGB")) for f in ImageSequence.Iterator(image)]
-                return squared(np.stack(frames), side, 3)
+                moving = [np.array(f.convert("RGB")) for f in ImageSequence.Iterator(image)]
+                return squared(np.stack(moving), side, 3)
     except (OSError, ValueError, SyntaxError, EOFError):
         pass  # read_image says what is wrong
     picture = read_image(content)
@@ -74,7 +75,7 @@ def list_clips(kind: str, where: str) -> tuple[list[str], list[Callable[[int], n
     alone: dict[str, list[int]] = collections.defaultdict(list)
     for index, name in enumerate(names):
         if _moves(read(index)):
-            found[name] = lambda side, i=index, n=name: _named(n, _of_picture, read(i), side)
+            found[name] = functools.partial(_read_one, name, functools.partial(read, index))
         else:
             alone[str(PurePosixPath(name).parent)].append(index)
     for folder, members in alone.items():
@@ -89,9 +90,13 @@ def list_clips(kind: str, where: str) -> tuple[list[str], list[Callable[[int], n
     if kind == "folder":
         for path in films_in(where):
             name = path.relative_to(where).as_posix()
-            found[name] = lambda side, p=path: read_film(p, side)
+            found[name] = functools.partial(read_film, path)
     ordered = sorted(found)
     return ordered, [found[name] for name in ordered]
+
+
+def _read_one(name: str, read: Callable[[], bytes], side: int) -> np.ndarray:
+    return _named(name, _of_picture, read(), side)
 
 
 def films_in(where: str) -> Iterator[Path]:

@@ -86,23 +86,24 @@ def open_clips(
         _check_length(Path(where).name, len(film), least, where)
         return _hold_out(_described([film], None, (), about), least)
     names, readers = list_clips(kind, where)
-    films, skipped = {}, []
+    read_so_far: dict[str, np.ndarray] = {}
+    skipped: list[tuple[str, UserError]] = []
     for name, read in zip(names, readers, strict=True):
         try:
             film = read(side)
             _check_length(name, len(film), least, where)
-            films[name] = film
+            read_so_far[name] = film
         except UserError as error:
             if not skip_broken:
                 raise
             skipped.append((name, error))
-    if not films:
+    if not read_so_far:
         raise UserError(f"none of the {len(names)} clips in {where} can be used: {skipped[0][1]}")
-    kept = list(films)
+    kept = list(read_so_far)
     classed = class_names(kept)
     classes = tuple(sorted(set(classed or ())))
     labels = np.array([classes.index(one) for one in classed]) if classed else None
-    found = _described(list(films.values()), labels, classes, about)
+    found = _described(list(read_so_far.values()), labels, classes, about)
     found.description["skipped"] = [name for name, _ in skipped]
     train, held_out = divide(kept)
     if held_out:
