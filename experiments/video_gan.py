@@ -20,6 +20,7 @@ from absl import flags
 
 from jaxgan import film_experiments, gan_flags
 from jaxgan.data.clips import open_clips, windows
+from jaxgan.data.selection import refuse_selection
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase, System
@@ -129,6 +130,7 @@ def mocogan(stages: int) -> tuple[System, tuple[Phase, ...], int]:
 
 
 def experiment() -> Experiment:
+    refuse_selection(FLAGS.held_out, FLAGS.classes)
     side, size = FLAGS.side, FLAGS.latent_size
     if side & (side - 1):
         raise UserError(f"--side={side} must be a power of two")

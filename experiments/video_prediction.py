@@ -19,6 +19,7 @@ from absl import flags
 
 from jaxgan import losses, prediction_figures
 from jaxgan.data.clips import open_clips, windows
+from jaxgan.data.selection import refuse_selection
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase
@@ -78,6 +79,7 @@ HALVINGS = 4
 
 
 def experiment() -> Experiment:
+    refuse_selection(FLAGS.held_out, FLAGS.classes)
     dtype, side = jnp.dtype(FLAGS.dtype), FLAGS.side
     past, future, every, rate = FLAGS.past, FLAGS.future, FLAGS.every, FLAGS.rate
     if side % 2**HALVINGS:

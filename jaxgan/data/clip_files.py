@@ -81,8 +81,7 @@ def list_clips(kind: str, where: str) -> tuple[list[str], list[Callable[[int], n
     for folder, members in alone.items():
 
         def frames(side: int, folder: str = folder, members: list[int] = members) -> np.ndarray:
-            pictures = [_named(names[i], read_image, read(i)) for i in members]
-            return np.stack([square(picture, side) for picture in pictures])
+            return np.stack([square(_named(names[i], read_image, read(i)), side) for i in members])
 
         # A folder of frames is a clip in the folder above it.
         inside = folder if folder != "." else "the frames"
