@@ -24,7 +24,7 @@ def lax_conv(x, kernel, *, stride=1, padding="SAME", dilation=1, groups=1):
     return lax.conv_general_dilated(
         x,
         kernel,
-        (stride,) * rank,
+        stride if isinstance(stride, tuple) else (stride,) * rank,
         padding,
         rhs_dilation=(dilation,) * rank,
         dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
@@ -117,6 +117,8 @@ def test_other_ranks_groups_and_dilations_equal_lax_to_second_order():
             ((2, 21, 3), (9, 3, 2), {"stride": 4}),
             ((2, 20, 4), (3, 2, 6), {"stride": 2, "groups": 2, "padding": "VALID"}),
             ((2, 6, 7, 5, 2), (3, 4, 2, 2, 3), {"stride": 2}),
+            ((2, 9, 9, 8, 3), (4, 4, 3, 3, 5), {"stride": (1, 2, 3), "padding": "VALID"}),
+            ((3, 6, 7, 6, 17), (4, 3, 4, 17, 2), {"stride": 2, "padding": ((1, 2),) * 3}),
             ((1, 6, 5, 5, 4), (3, 3, 3, 2, 4), {"groups": 2}),
             ((2, 9, 8, 6), (3, 3, 2, 9), {"groups": 3}),
             ((2, 9, 8, 5), (3, 4, 1, 5), {"stride": 2, "groups": 5}),
