@@ -15,6 +15,8 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 # A flush makes the disk write: not at every row of a run with short intervals.
 FLUSH_SECONDS = 10.0
+# What TensorBoard shows as a picture.
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif"})
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -83,6 +85,9 @@ class EventFile:
         self._add(step, [Summary.Value(tag=n, simple_value=v) for n, v in values.items()])
 
     def picture(self, step: int, name: str, path: Path) -> None:
+        """Adds the picture in a file; a file of another kind (text, sound) is left out."""
+        if path.suffix.lower() not in PICTURES:
+            return
         with Image.open(path) as picture:
             width, height = picture.size
         image = Summary.Image(
