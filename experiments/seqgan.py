@@ -179,7 +179,7 @@ def experiment() -> Experiment:
 
 def whole_numbers(flag: str) -> tuple[int, ...]:
     """The values of a flag that lists whole numbers above 0."""
-    values = FLAGS[flag].value
+    values = FLAGS[flag].value or []
     if not values or not all(str(value).isdecimal() and int(value) > 0 for value in values):
         raise UserError(f"--{flag}={','.join(map(str, values))}: give whole numbers above 0")
     return tuple(map(int, values))

@@ -134,7 +134,7 @@ def recordings(name: str, samples: list[Sample]) -> str:
 
 def texts(name: str, samples: list[Sample]) -> str:
     """Texts, the latest first and the others folded up."""
-    items = []
+    items: list[str] = []
     for sample in reversed(samples):
         text = sample.path.read_text("utf-8", errors="replace")
         if len(text) > TEXT_SHOWN:

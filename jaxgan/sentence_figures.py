@@ -8,11 +8,12 @@ import numpy as np
 
 from jaxgan.data import grammar
 from jaxgan.data.sentences import Corpus, Tokens, Unit, as_tokens, from_spelling, join_tokens
+from jaxgan.data.vocabulary import PADDING
 from jaxgan.errors import UserError
 from jaxgan.experiment import Networks, SampleRequest
 from jaxgan.metrics.bleu import ORDERS, corpus_bleu, self_bleu
 from jaxgan.metrics.stamp import Measured, Stamp
-from jaxgan.systems.seqgan import draw_sequences, said, surprise
+from jaxgan.systems.seqgan import draw_sequences, surprise
 from jaxgan.texts import Texts
 
 # Sequences that go through the network at a time, and lines of a preview.
@@ -97,7 +98,7 @@ def negative_log_likelihood(networks: Networks, sequences: np.ndarray) -> float:
         padded = np.zeros((AT_ONCE, rows.shape[1]), np.int32)
         padded[: len(rows)] = rows
         total += float(np.asarray(surprise(networks, padded)).sum())
-    return total / float(np.asarray(said(sequences)).sum())
+    return total / float((sequences != PADDING).sum())
 
 
 def preview(length: int, unit: Unit) -> Callable[[Networks], dict[str, Texts]]:

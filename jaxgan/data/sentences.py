@@ -110,8 +110,8 @@ def open_corpus(
         "tokens": len(vocabulary) - RESERVED - 1,
         "part": "all but every tenth sentence" if held_out is None else "all",
     }
-    rows = [as_ids(part, vocabulary, length) for part in (kept, judged)]
-    return Corpus(vocabulary, *rows, about)
+    rows, judged_rows = (as_ids(part, vocabulary, length) for part in (kept, judged))
+    return Corpus(vocabulary, rows, judged_rows, about)
 
 
 def as_ids(sentences: Sequence[Tokens], vocabulary: Vocabulary, length: int) -> np.ndarray:
