@@ -16,6 +16,8 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 # A flush makes the disk write: not at every row of a run with short intervals.
 FLUSH_SECONDS = 10.0
+# What TensorBoard shows as a picture.
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif"})
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -87,7 +89,7 @@ class EventFile:
         """Shows a picture, or plays a sound; other files are left to the report."""
         if path.suffix == ".wav":
             self._add(step, [Summary.Value(tag=name, audio=_audio(path))])
-        if path.suffix not in (".png", ".jpg", ".gif"):
+        if path.suffix.lower() not in PICTURES:
             return
         with Image.open(path) as picture:
             width, height = picture.size

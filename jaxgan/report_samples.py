@@ -1,4 +1,4 @@
-"""A run's samples, embedded in report.html: pictures, films, sounds; the latest large."""
+"""A run's samples, embedded in report.html: pictures, films, sounds, texts; the latest large."""
 
 import base64
 import io
@@ -26,6 +26,9 @@ MIME = {
     ".wav": "audio/wav",
 }
 STILL = (".png", ".jpg", ".webp")
+TEXT = ".txt"
+# Characters of a text that are shown.
+TEXT_SHOWN = 4_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def find_samples(folder: Path) -> dict[str, list[Sample]]:
     found: dict[str, list[Sample]] = {}
     for path in sorted(folder.glob("*")):
         match = re.fullmatch(r"([^.].*)_(\d+)", path.stem)
-        if match and path.suffix.lower() in MIME:
+        if match and (path.suffix.lower() in MIME or is_text(path)):
             sample = Sample(int(match[2]), path)
             found.setdefault(f"{match[1]}{path.suffix.lower()}", []).append(sample)
     return {stem: sorted(group, key=lambda s: s.step) for stem, group in found.items()}
@@ -61,8 +64,14 @@ def samples_section(folder: Path) -> str:
         readable = [s for s in samples if f".{kind}" not in STILL or is_readable(s.path)]
         if readable:
             draw = pictures if f".{kind}" in STILL else recordings
+            draw = texts if f".{kind}" == TEXT else draw
             parts.append(draw(name.replace("_", " "), thin_samples(readable)))
     return "".join(parts)
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file is a text of its own, and not what is said in the sound beside it."""
+    return path.suffix.lower() == TEXT and not path.with_suffix(".wav").exists()
 
 
 def is_readable(path: Path) -> bool:
@@ -131,6 +140,24 @@ def text_beside(path: Path) -> str:
         return path.with_suffix(".txt").read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def texts(name: str, samples: list[Sample]) -> str:
+    """Texts, the latest first and the others folded up."""
+    items: list[str] = []
+    for sample in reversed(samples):
+        text = sample.path.read_text("utf-8", errors="replace")
+        if len(text) > TEXT_SHOWN:
+            text = f"{text[:TEXT_SHOWN].rstrip()} ..."
+        opened = "" if items else " open"
+        items.append(
+            f"<li><details{opened}><summary>step {sample.step}</summary>"
+            f'<pre class="text">{escape(text)}</pre></details></li>'
+        )
+    return (
+        f'<figure class="samples"><figcaption><b>{escape(name)}</b></figcaption>'
+        f'<ol class="texts">{"".join(items)}</ol></figure>'
+    )
 
 
 def whole(path: Path) -> str:
