@@ -69,14 +69,15 @@ def experiment() -> Experiment:
     refuse_selection(FLAGS.held_out, FLAGS.classes)
     dtype, side, size = jnp.dtype(FLAGS.dtype), int(FLAGS.side), FLAGS.latent_size
     stages = side.bit_length() - 3
-    norm = gan_flags.critic_may_normalise()
+    norm = gan_flags.critic_may_normalise(FLAGS)
     system, phases = gan_flags.game(
+        FLAGS,
         VoxelGenerator(width=FLAGS.width, stages=stages, dtype=dtype),
         VolumeCritic(width=FLAGS.width, stages=stages, batch_norm=norm, dtype=dtype),
         (side, side, side, 1),
     )
     # A Wasserstein critic is to be as right as it can be.
-    if FLAGS.critic_most < 1 and not gan_flags.adversarial_loss().to_optimality:
+    if FLAGS.critic_most < 1 and not gan_flags.adversarial_loss(FLAGS).to_optimality:
         if any(phase.loss == "both" for phase in phases):
             raise UserError("--update=simultaneous moves both at once: it needs --critic_most=1")
         rests = held_back(system.losses["critic_with_penalties"], FLAGS.critic_most)

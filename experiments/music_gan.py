@@ -91,7 +91,7 @@ def experiment() -> Experiment:
     else:
         generator = WaveGenerator(length, FLAGS.width, dtype=dtype)
         critic = WaveCritic(FLAGS.width, FLAGS.shuffle, dtype=dtype)
-    system, phases = gan_flags.game(generator, critic, (length, 1), b2=0.9)
+    system, phases = gan_flags.game(FLAGS, generator, critic, (length, 1), b2=0.9)
     # Frames of about 32 ms, eight to a sixteenth of a second at least: hits are short.
     fft = 2 ** max(round(np.log2(0.032 * rate)), 5)
     scale = MelScale(rate=rate, fft=fft, hop=fft // 4, mels=min(64, fft // 4))

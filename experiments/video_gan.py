@@ -80,8 +80,9 @@ def vgan(stages: int) -> tuple[System, tuple[Phase, ...]]:
     if frames & (frames - 1) or frames < 2**stages:
         least = 2**stages
         raise UserError(f"--frames={frames}: VGAN at --side={side} makes {least}, {2 * least}, ...")
-    norm = gan_flags.critic_may_normalise()
+    norm = gan_flags.critic_may_normalise(FLAGS)
     return gan_flags.game(
+        FLAGS,
         FilmGenerator(
             first=(frames // 2**stages, side // 2**stages, side // 2**stages),
             width=FLAGS.width,
@@ -102,7 +103,7 @@ def mocogan(stages: int) -> tuple[System, tuple[Phase, ...], int]:
         raise UserError(
             f"--frames={frames}: MoCoGAN's critic of films needs at least {critic.least_frames}"
         )
-    if gan_flags.weighted() or FLAGS.n_critic > 1:
+    if gan_flags.weighted(FLAGS) or FLAGS.n_critic > 1:
         raise UserError("--network=mocogan plays without --penalty and --n_critic")
     generator = MotionContentGenerator(
         frames,
@@ -116,14 +117,15 @@ def mocogan(stages: int) -> tuple[System, tuple[Phase, ...], int]:
 
     def player(network, *shape: int, ema: float | None = None) -> PlayerSpec:
         # The authors' weight decay is part of Adam's gradient, as PyTorch has it.
-        decayed = optax.chain(optax.add_decayed_weights(1e-5), gan_flags.adam(0.999))
+        adam = optax.adam(FLAGS.learning_rate, b1=FLAGS.b1, b2=0.999)
+        decayed = optax.chain(optax.add_decayed_weights(1e-5), adam)
         return PlayerSpec(network, (jax.ShapeDtypeStruct((1, *shape), jnp.float32),), decayed, ema)
 
     system = motion_content(
         player(generator, generator.latent_size, ema=FLAGS.ema_halflife or None),
         player(critic, side, side, 3),
         player(critic, frames, side, side, 3),
-        gan_flags.adversarial_loss(),
+        gan_flags.adversarial_loss(FLAGS),
         latent_size=generator.latent_size,
     )
     return system, PHASES, generator.latent_size
