@@ -190,6 +190,21 @@ def test_few_positions_and_many_channels_equal_lax_to_second_order(monkeypatch):
     check_orders(transposed, conv_transpose, lax_conv_transpose)
 
 
+def test_strided_volumes_are_products_of_blocks():
+    """On a CPU; the orders above compare them with lax."""
+    geometry = lowering.Geometry((2, 2, 2), ((1, 1),) * 3, (1, 1, 1))
+    for inputs, forward in ((3, "forward_by_strides"), (64, "_forward")):
+        slid = jax.ShapeDtypeStruct((4, 8, 16, 16, inputs), jnp.float32)
+        taps = (4, 4, 4, inputs, 32)
+        assert lowering._choose("forward", taps, geometry, slid).__name__ == forward
+        chosen = lowering._choose("weight_grad", taps, geometry, slid)
+        assert chosen.__name__ == "weight_grad_by_strides"
+    # Sums of several products want float32.
+    narrow = jax.ShapeDtypeStruct((4, 8, 16, 16, 3), jnp.bfloat16)
+    chosen = lowering._choose("weight_grad", (4, 4, 4, 3, 32), geometry, narrow)
+    assert chosen is lowering._weight_grad_canonical
+
+
 def test_lowerings_of_other_backends_equal_lax(monkeypatch):
     """Off CPUs the gradients have lax's own form; a CPU computes it as well, only slowly."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
