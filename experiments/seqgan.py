@@ -67,7 +67,7 @@ flags.DEFINE_float(
 flags.DEFINE_integer("eval_samples", 1_000, "Sentences to measure figures on.", 2)
 
 SMALL = {
-    "steps": 3_000,
+    "steps": 2_000,
     "length": 14,
     "vocabulary_size": 64,
     "embedding": 32,
@@ -75,14 +75,14 @@ SMALL = {
     "windows": ["1", "2", "3", "4", "6", "8"],
     "filters": ["32", "32", "32", "32", "32", "32"],
     "critic_embedding": 32,
-    "pretrain_steps": 1_500,
+    "pretrain_steps": 600,
     "critic_steps": 300,
     "n_critic": 2,
     "rollouts": 4,
     "pretrain_learning_rate": 5e-3,
     "critic_learning_rate": 1e-3,
-    "eval_every": 300,
-    "checkpoint_every": 300,
+    "eval_every": 200,
+    "checkpoint_every": 200,
 }
 
 TINY = {

@@ -64,7 +64,7 @@ log_probabilities = jax.jit(system_of_seqgan.log_probabilities)
 sample_sequences = jax.jit(system_of_seqgan.sample_sequences, static_argnums=(2, 3))
 complete = jax.jit(system_of_seqgan.complete, static_argnames="shortest")
 rewards = jax.jit(system_of_seqgan.rewards, static_argnames=("rollouts", "at_once"))
-draw = jax.jit(draw_categories)
+draw = jax.jit(lambda key, x: draw_categories(jax.random.uniform(key, x.shape[:-1]), x))
 
 
 def sigmoid(x):

@@ -2,7 +2,6 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -10,7 +9,7 @@ from jax import Array
 _BELOW_ONE = 1.0 - 2.0**-22
 
 
-def draw_categories(key: Array, logits: Array) -> Array:
+def draw_categories(numbers: Array, logits: Array) -> Array:
     """Draws from `softmax(logits)`, by inverting the distribution function.
 
     Gumbel's trick, `jax.random.categorical`, takes a random number for every category, which costs
@@ -19,7 +18,7 @@ def draw_categories(key: Array, logits: Array) -> Array:
     into. A category of probability 0 is never drawn.
 
     Args:
-      key: a random key.
+      numbers: float32 `[...]`, drawn evenly from [0, 1).
       logits: float `[..., categories]`.
 
     Returns:
@@ -33,7 +32,7 @@ def draw_categories(key: Array, logits: Array) -> Array:
     unused = [(0, 0)] * len(lead) + [(0, blocks * size - categories)]
     weights = jnp.pad(weights, unused).reshape(*lead, blocks, size)
     sums = jnp.cumsum(weights.sum(axis=-1), axis=-1)
-    wanted = jax.random.uniform(key, (*lead, 1)) * _BELOW_ONE * sums[..., -1:]
+    wanted = numbers[..., None] * _BELOW_ONE * sums[..., -1:]
     block = (sums <= wanted).sum(axis=-1, keepdims=True)
     before = jnp.where(block > 0, jnp.take_along_axis(sums, jnp.maximum(block - 1, 0), -1), 0.0)
     inside = jnp.cumsum(jnp.take_along_axis(weights, block[..., None], -2)[..., 0, :], axis=-1)

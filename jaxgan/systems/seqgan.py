@@ -87,15 +87,16 @@ def complete(
     ended = (kept > 0) & ((final == END) | (final == PADDING))
     logits = generator(carry, method="logits")
 
-    def write(state: tuple, place: Array) -> tuple[tuple, Array]:
+    def write(state: tuple, numbers: Array) -> tuple[tuple, Array]:
         carry, logits, ended = state
-        drawn = draw_categories(fold(key, place), logits)
-        token = jnp.where(ended, PADDING, drawn)
+        token = jnp.where(ended, PADDING, draw_categories(numbers, logits))
         carry, logits = generator(carry, token, method="advance")
         return (carry, logits, ended | (token == END)), token
 
+    # All at once: a random generator's call costs more than the few numbers that it gives.
+    numbers = jax.random.uniform(key, (length - shortest, len(sequences)))
+    _, drawn = jax.lax.scan(write, (carry, logits, ended), numbers)
     places = jnp.arange(length)
-    _, drawn = jax.lax.scan(write, (carry, logits, ended), places[: length - shortest])
     # The i-th drawn token stands at `kept + i`.
     shifted = jnp.clip(places[None, :] - kept[:, None], 0, length - shortest - 1)
     following = jnp.take_along_axis(drawn.T, shifted, axis=1)
