@@ -78,7 +78,7 @@ class SpeechGenerator(nn.Module):
     channels: int = 256
     encoder_blocks: int = 4
     decoder_blocks: int = 6
-    pace: float = 5.0
+    pace: float = 4.0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

@@ -13,6 +13,7 @@ from jaxgan import losses
 from jaxgan.game import Batch, Outcome, System, Turn
 from jaxgan.losses import AdversarialLoss
 from jaxgan.nets.speech import Opinion, Speech
+from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network, PlayerSpec
 
 Networks = dict[str, Network]
@@ -51,14 +52,16 @@ def speech(
         the paper's equation 4, as a share so that long utterances do not outweigh the others.
 
     Returns:
-      A system with the players `generator` and `critic` and losses of these names. It reads, of
-      each row, `mel` float32 [frames, mels] in [-1, 1], `frames` int32 (how many of them are
-      spoken), `phonemes` int32 [symbols], padded with 0, and `speaker` int32.
+      A system with the players `generator` and `critic`, losses of these names, and the loss
+      `content`: the generator's without the critic. It reads, of each row, `mel` [frames, mels],
+      uint8 or float32 in [-1, 1]; `frames` int32, how many of them are spoken; `phonemes` int32
+      [symbols], padded with 0; and `speaker` int32.
     """
 
     def prepare(batch: Batch, key: Array) -> Batch:
-        place = jnp.arange(batch["mel"].shape[1], dtype=jnp.int32)[None, :]
-        return {**batch, "spoken": place < batch["frames"][:, None]}
+        mel = from_uint8(batch["mel"])
+        place = jnp.arange(mel.shape[1], dtype=jnp.int32)[None, :]
+        return {**batch, "mel": mel, "spoken": place < batch["frames"][:, None]}
 
     def generate(networks: Networks, batch: Batch, key: Array) -> tuple[Speech, Networks]:
         latent = jax.random.normal(key, (batch["speaker"].shape[0], latent_size))
@@ -73,13 +76,18 @@ def speech(
         batch = turn.batch
         return batch["phonemes"], weights, batch["speaker"], batch["spoken"]
 
-    def generator_loss(turn: Turn) -> Outcome:
-        batch, fake, critic = turn.batch, turn.fake, turn.networks["critic"]
+    def content(turn: Turn) -> Outcome:
+        batch, fake = turn.batch, turn.fake
         distance = mean_where(losses.l1(fake.mel, batch["mel"]), batch["spoken"])
         recorded = jnp.maximum(batch["frames"].astype(jnp.float32), 1.0)
         length = 0.5 * jnp.square(fake.lengths.sum(axis=1) / recorded - 1.0).mean()
-        total, metrics = l1_weight * distance + length_weight * length, {"l1": distance}
-        metrics["length"] = length
+        total = l1_weight * distance + length_weight * length
+        return Outcome(total, {"l1": distance, "length": length})
+
+    def generator_loss(turn: Turn) -> Outcome:
+        batch, fake, critic = turn.batch, turn.fake, turn.networks["critic"]
+        before = content(turn)
+        total, metrics = before.loss, dict(before.metrics)
         if adversarial_weight or feature_matching:
             heard: Opinion = critic(fake.mel, *given(turn))
             known: Opinion | None = None
@@ -104,7 +112,7 @@ def speech(
         heard, updated = updated.update(turn.fake.mel, *given(turn))
         shown = known.shown
         count = jnp.maximum(shown.sum(axis=1), 1).astype(jnp.float32)
-        means = [(one.logits * shown).sum(axis=1) / count for one in (known, heard)]
+        means = [jnp.where(shown, one.logits, 0.0).sum(axis=1) / count for one in (known, heard)]
         metrics = {
             "critic_real": means[0].mean(),
             "critic_fake": means[1].mean(),
@@ -115,7 +123,7 @@ def speech(
 
     return System(
         players={"generator": generator, "critic": critic},
-        losses={"generator": generator_loss, "critic": critic_loss},
+        losses={"content": content, "generator": generator_loss, "critic": critic_loss},
         generate=generate,
         generators=("generator",),
         prepare=prepare,

@@ -95,7 +95,7 @@ def test_texts_of_any_length_are_spoken_by_the_same_network(generator):
         assert made.mel.shape == (1, frames, MELS) and np.all(np.abs(made.mel) <= 1)
         assert np.all(np.asarray(made.lengths) > 0)
         # Untrained, a symbol lasts about as long as `pace` says.
-        assert 0.2 * symbols * 5 < float(made.lengths.sum()) < 3 * symbols * 5
+        assert 0.2 * symbols * 4 < float(made.lengths.sum()) < 3 * symbols * 4
 
 
 def test_critic_hears_text_and_speaker(generator, inputs):
