@@ -93,7 +93,8 @@ def utterances(
       speakers: names by number; those of the data, in order of the alphabet, where None.
 
     Raises:
-      UserError: a text that cannot be said, with the recording's name; all recordings are too long.
+      UserError: a text that cannot be said, with the recording's name; all recordings are too long;
+        a speaker who is not among `speakers`.
     """
     assert sounds.texts is not None
     kept = [i for i, clip in enumerate(sounds.clips) if 1 + len(clip) // scale.hop <= frames]
@@ -119,6 +120,11 @@ def utterances(
     names = speakers or tuple(sorted(set(chosen.speakers or ("one voice",))))
     who = [0] * len(chosen)
     if chosen.speakers is not None:
+        if unknown := sorted(set(chosen.speakers) - set(names)):
+            raise UserError(
+                f"{unknown[0]} speaks in {chosen.description['where']} and not in the data that is "
+                f"trained on, where {', '.join(names)} speak: give recordings of the same speakers"
+            )
         who = [names.index(name) for name in chosen.speakers]
     return Utterances(
         spectrograms(chosen.clips, scale),

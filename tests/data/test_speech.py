@@ -90,3 +90,8 @@ def test_texts_that_cannot_be_said_are_named_and_guesses_told(sounds, capsys):
     texts = ("blorf", *sounds.texts[1:])
     source = utterances(dataclasses.replace(sounds, texts=texts), SCALE, 60)
     assert source.description["guessed"] == ["blorf"] and "blorf" in capsys.readouterr().out
+
+
+def test_speakers_who_were_not_heard_are_named(sounds):
+    with pytest.raises(UserError, match=r"alto speaks in synthesised digits.* bass, tenor"):
+        utterances(sounds, SCALE, 60, ("bass", "tenor"))
