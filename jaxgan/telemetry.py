@@ -141,8 +141,8 @@ class Telemetry:
         self._console.say(f"eval {step}/{self.total_steps}  {figures}")
 
     def picture(self, step: int, name: str, path: Path) -> None:
-        """Shows a PNG, JPEG or GIF file in TensorBoard under `samples/name`; nothing of others."""
-        if self.primary and path.suffix.lower() in (".png", ".jpg", ".gif"):
+        """Shows a PNG, JPEG or GIF file in TensorBoard under `samples/name`."""
+        if self.primary:
             with self._writing():
                 self._events.picture(step, f"samples/{name}", path)
 
