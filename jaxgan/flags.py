@@ -42,9 +42,9 @@ flags.DEFINE_string(
     None,
     "Where TFDS data sets are, and what is made of data once. Default: ~/tensorflow_datasets.",
 )
-flags.DEFINE_bool("skip_broken", False, "Leave out pictures that cannot be read, and say which.")
+flags.DEFINE_bool("skip_broken", False, "Leave out files that cannot be read, and say which.")
 flags.DEFINE_integer("steps", 10_000, "Steps to train for.", lower_bound=1)
-flags.DEFINE_integer("batch_size", 64, "Pictures in a batch, over all devices.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 64, "Examples in a batch, over all devices.", lower_bound=1)
 flags.DEFINE_string("loss", "bce", "bce, lsgan, wgan, wgan_gp, hinge or relativistic.")
 flags.DEFINE_integer("seed", 0, "Seed of everything that is random.", lower_bound=0)
 flags.DEFINE_enum(

@@ -227,7 +227,7 @@ def train_command(
     for part in (data.description, data.description.get("held_out") or {}):
         if skipped := part.get("skipped"):
             names = ", ".join(map(str, skipped))
-            processes.say(f"left out {len(skipped)} pictures that cannot be read: {names}")
+            processes.say(f"left out {len(skipped)} files that cannot be read: {names}")
     config = configuration(loaded, experiment, data, scale, mesh)
     processes.check_same(
         "process {} has other flags, data or checkpoints than process 0; use the same flags for "
