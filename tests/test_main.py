@@ -96,7 +96,7 @@ def test_pictures_that_cannot_be_used_are_named_before_step_1(
     assert "small.png (9x70)" in mistake("--skip_broken")
     (folder / "small.png").unlink()
     code, out, _ = command(*flags, "--skip_broken", "--steps=1", "--pretrain_steps=1")
-    assert code == 0 and "left out 1 pictures that cannot be read: broken.png" in out
+    assert code == 0 and "left out 1 files that cannot be read: broken.png" in out
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert "broken.png" in json.dumps(config["data"])
 
