@@ -207,6 +207,7 @@ def test_other_hops_and_widths():
     assert hifigan("v1", 512).upsampling == ((8, 16), (8, 16), (4, 8), (2, 4))
     assert hifigan("v3", 128).upsampling == ((8, 16), (4, 8), (4, 8))
     assert hifigan("v3", channels=64).channels == 64
+    assert hifigan("v3", blocks=2).blocks == ((3, (1, 2)), (5, (2, 6)))
     with pytest.raises(UserError, match=r"--version=v4, .* v1, v2, v3"):
         hifigan("v4")
     with pytest.raises(UserError, match="--hop=300: it must be a power of 2"):
