@@ -77,7 +77,7 @@ SMALL = {
 
 TINY = {
     "steps": 4,
-    "pretrain_steps": 2,
+    "pretrain_steps": 0,
     "scale": "small",
     "batch_size": 2,
     "channels": 8,

@@ -124,6 +124,9 @@ def _voice(rate, pitch, formants, level):
     times = np.arange(len(pitch)) / _CONTROLS
     phase = 2 * np.pi * np.cumsum(np.interp(seconds, times, pitch)) / rate
     voice = np.zeros(len(seconds))
+    # A harmonic is the one before it, turned by the phase once more: cheaper than a sine.
+    once = np.exp(1j * phase)
+    turned = np.ones_like(once)
     for harmonic in range(1, int(0.47 * rate / pitch.min()) + 1):
         hertz = harmonic * pitch
         # Poles in cascade; the folds' own spectrum falls by 12 dB an octave, the lips add 6.
@@ -134,7 +137,8 @@ def _voice(rate, pitch, formants, level):
             above = (hertz + centre) ** 2 + half
             gain *= (centre**2 + half) / np.sqrt(below * above)
         gain = np.where(hertz < 0.47 * rate, gain, 0.0)
-        voice += np.interp(seconds, times, gain) * np.sin(harmonic * phase)
+        turned *= once
+        voice += np.interp(seconds, times, gain) * turned.imag
     return voice
 
 
