@@ -129,19 +129,19 @@ def _forward_by_groups(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """
     groups, one = geometry.groups, geometry._replace(groups=1)
     parts = (_groups_first(x, groups), _groups_first(kernel, groups))
-    return _groups_last(lax.map(lambda part: forward(*part, one), parts))
+    return _groups_last(lax.map(lambda part: forward(part[0], part[1], one), parts))
 
 
 def _input_grad_by_groups(g, kernel, geometry, size):
     groups, one = geometry.groups, geometry._replace(groups=1)
     parts = (_groups_first(g, groups), _groups_first(kernel, groups))
-    return _groups_last(lax.map(lambda part: input_grad(*part, one, size), parts))
+    return _groups_last(lax.map(lambda part: input_grad(part[0], part[1], one, size), parts))
 
 
 def _weight_grad_by_groups(x, g, geometry, taps):
     groups, one = geometry.groups, geometry._replace(groups=1)
     parts = (_groups_first(x, groups), _groups_first(g, groups))
-    return _groups_last(lax.map(lambda part: weight_grad(*part, one, taps), parts))
+    return _groups_last(lax.map(lambda part: weight_grad(part[0], part[1], one, taps), parts))
 
 
 _BY_GROUPS: dict[str, Callable[..., Array]] = {
