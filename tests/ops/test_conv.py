@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jaxgan.ops import lowering
+from jaxgan.ops import forms, lowering
 from jaxgan.ops.conv import conv, conv_input_grad, conv_transpose, conv_weight_grad
 
 # What slides decides by its type and its positions.
@@ -176,7 +176,7 @@ def test_few_output_channels_equal_lax_to_second_order():
         strides = (1,) * (len(taps) - 2)
         geometry = lowering.Geometry(strides, (), strides, options.get("groups", 1))
         names.add(lowering._choose("forward", taps, geometry, FEW).__name__)
-    assert names == {"forward_by_products", "_forward_by_blocks"}
+    assert names == {"forward_by_products", "forward_by_blocks"}
     check_orders(cases, conv, lax_conv)
 
 
@@ -210,7 +210,7 @@ def test_few_positions_and_many_channels_equal_lax_to_second_order(monkeypatch):
 def test_strided_volumes_are_products_of_blocks():
     """On a CPU; the orders above compare them with lax."""
     geometry = lowering.Geometry((2, 2, 2), ((1, 1),) * 3, (1, 1, 1))
-    for inputs, forward in ((3, "forward_by_strides"), (64, "_forward")):
+    for inputs, forward in ((3, "forward_by_strides"), (64, "forward_plain")):
         slid = jax.ShapeDtypeStruct((4, 8, 16, 16, inputs), jnp.float32)
         taps = (4, 4, 4, inputs, 32)
         assert lowering._choose("forward", taps, geometry, slid).__name__ == forward
@@ -219,7 +219,7 @@ def test_strided_volumes_are_products_of_blocks():
     # Sums of several products want float32.
     narrow = jax.ShapeDtypeStruct((4, 8, 16, 16, 3), jnp.bfloat16)
     chosen = lowering._choose("weight_grad", (4, 4, 4, 3, 32), geometry, narrow)
-    assert chosen is lowering._weight_grad_canonical
+    assert chosen is forms.weight_grad_canonical
 
 
 def test_lowerings_of_other_backends_equal_lax(monkeypatch):
@@ -229,7 +229,7 @@ def test_lowerings_of_other_backends_equal_lax(monkeypatch):
     grouped = ((2, 9, 8, 6), (3, 3, 2, 9), {"groups": 3, "dilation": 2, "stride": 2})
     geometry = lowering.Geometry((2, 2), ((1, 1), (1, 1)), (1, 1))
     chosen = lowering._choose("weight_grad", (4, 4, 2, 3), geometry, FEW)
-    assert chosen is lowering._weight_grad_native
+    assert chosen is forms.weight_grad_native
     check_orders([*cases, grouped], conv, lax_conv)
 
 
