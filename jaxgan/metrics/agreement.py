@@ -35,3 +35,39 @@ def class_agreement(
     metric = "agreement of a classifier with the class asked for"
     stamp = features.stamp(metric, 0, len(labels), about)
     return Measured({"class_agreement": share}, {"class_agreement": stamp})
+
+
+def aspect_agreement(
+    samples: np.ndarray,
+    labels: np.ndarray,
+    features: Features,
+    about: Mapping[str, Any],
+    aspects: Mapping[str, np.ndarray],
+) -> Measured:
+    """`class_agreement`, and the same for each aspect of the classes alone: colour, shape.
+
+    Args:
+      samples, labels, features, about: as in `class_agreement`.
+      aspects: by name the number of each class, int `[classes]`: red circle and red square are one
+        for the colour.
+
+    Returns:
+      `class_agreement`, and `NAME_agreement` for each aspect, in [0, 1].
+
+    Raises: as `class_agreement`.
+    """
+    found = class_agreement(samples, labels, features, about)
+    _, probabilities = features(samples)
+    assert probabilities is not None
+    taken = probabilities.argmax(1)
+    figures = {
+        f"{name}_agreement": float((numbers[taken] == numbers[labels]).mean())
+        for name, numbers in aspects.items()
+    }
+    stamps = {
+        f"{name}_agreement": features.stamp(
+            f"agreement of a classifier with the {name} asked for", 0, len(labels), about
+        )
+        for name in aspects
+    }
+    return found | Measured(figures, stamps)

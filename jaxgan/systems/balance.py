@@ -1,9 +1,12 @@
 """Two cheap figures of every step that show a game going wrong; `jaxgan.health` judges them."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan.game import Outcome, Turn
 from jaxgan.losses import AdversarialLoss
 from jaxgan.state import Network
 
@@ -80,3 +83,31 @@ def relative_diversity(real: Array, fake: Array, label: Array | None, classes: i
         around = flat - jnp.dot(member, mean, precision="highest")
         within.append(jnp.square(around).sum())
     return jnp.sqrt(within[1] / within[0])
+
+
+def held_back(
+    play: Callable[[Turn], Outcome], accuracy: float, *, metric: str = "critic_accuracy"
+) -> Callable[[Turn], Outcome]:
+    """A critic's loss that is nothing while the critic is right more often than `accuracy`.
+
+    3D-GAN (Wu et al., arXiv 1610.07584, section 3.2) updates its critic only if it was right in
+    less than 80 % of the last batch. Here it is the batch at hand; a gradient of nothing reaches
+    the optimiser, so that Adam takes what is left of its momentum.
+
+    Args:
+      play: the loss; its metrics hold `metric`.
+      accuracy: the share, in (0, 1].
+      metric: the name of the critic's accuracy.
+
+    Returns:
+      The loss, with the metric `critic_plays`, 1 or 0.
+    """
+
+    def loss(turn: Turn) -> Outcome:
+        outcome = play(turn)
+        plays = (outcome.metrics[metric] <= accuracy).astype(jnp.float32)
+        metrics = {**outcome.metrics, "critic_plays": plays}
+        # Not a product: nothing times what is not finite would not be nothing.
+        return outcome.replace(loss=jnp.where(plays > 0, outcome.loss, 0.0), metrics=metrics)
+
+    return loss

@@ -1,8 +1,10 @@
 """Pictures from a trained generator: for the preview of a run, and on request."""
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +52,26 @@ def drawing(
     return draw
 
 
+class Asked(NamedTuple):
+    """What a generator can be asked for.
+
+    Attributes:
+      given: int32 `[n, ...]`, what it is told for each: a class, or the ids of a text.
+      names: of each; their numbers where empty.
+    """
+
+    given: np.ndarray
+    names: Sequence[str] = ()
+
+
+Ask = Callable[[Networks], Asked]
+
+
+def classes_asked(classes: int, names: Sequence[str] = ()) -> Asked | None:
+    """Each of so many classes; None for 0."""
+    return Asked(np.arange(classes, dtype=np.int32), names) if classes else None
+
+
 def class_grid(
     pictures: Array | np.ndarray,
     label: np.ndarray,
@@ -84,30 +106,40 @@ def sample_grid(
     magnify: int = 1,
     classes: int = 0,
     names: Sequence[str] = (),
+    asked: Ask | None = None,
 ) -> Callable[[Networks], dict[str, Grid]]:
     """Makes the `preview` of an experiment that draws pictures: always of the same latents.
 
     With `classes` it shows a row of `columns` pictures of each class instead of `count` pictures;
     of `PREVIEWED_CLASSES` of them, evenly spaced, where there are more. `names` are the classes'.
+    `asked` stands for both where only the networks know what can be asked for.
     """
-    shown = np.unique(np.linspace(0, classes - 1, min(classes, PREVIEWED_CLASSES)).astype(np.int32))
-    label = np.repeat(shown, columns) if classes else None
 
     def preview(networks: Networks) -> dict[str, Grid]:
         key = jax.random.key(0)
-        if label is None:
+        found = asked(networks) if asked is not None else classes_asked(classes, names)
+        if found is None:
             pictures = draw_samples(networks, key, count=count, latent_size=latent_size)
             return {"preview": Grid.from_batch(pictures, columns, magnify=magnify)}
+        number = len(found.given)
+        shown = np.unique(np.linspace(0, number - 1, min(number, PREVIEWED_CLASSES)).astype(int))
+        label = np.repeat(shown, columns)
+        told = jnp.asarray(found.given[label])
         pictures = draw_samples(
-            networks, key, count=len(label), latent_size=latent_size, label=jnp.asarray(label)
+            networks, key, count=len(label), latent_size=latent_size, label=told
         )
-        return {"preview": class_grid(pictures, label, columns, names, magnify)}
+        return {"preview": class_grid(pictures, label, columns, found.names, magnify)}
 
     return preview
 
 
 def sample_file(
-    latent_size: int, *, columns: int = 8, classes: int = 0, faces: bool = False
+    latent_size: int,
+    *,
+    columns: int = 8,
+    classes: int = 0,
+    faces: bool = False,
+    asked: Ask | None = None,
 ) -> Callable[[Networks, SampleRequest], Path]:
     """Makes the `sample` of an experiment that draws pictures: a grid of them, or a folder.
 
@@ -120,30 +152,36 @@ def sample_file(
       columns: of the grid.
       classes: how many the generator is told of; 0 if none.
       faces: whether the pictures are also marked as synthetic for people to see.
+      asked: what is asked for instead of `classes`, where only the networks know.
     """
     write = functools.partial(write_synthetic, visible=faces)
 
     def sample(networks: Networks, request: SampleRequest) -> Path:
         key, output, count = jax.random.key(request.seed), request.output, request.count
-        label = None
-        if classes:
-            label = (np.arange(count, dtype=np.int64) * classes // count).astype(np.int32)
+        found = asked(networks) if asked is not None else classes_asked(classes)
+        label = told = None
+        if found is not None:
+            number = len(found.given)
+            label = np.arange(count, dtype=np.int64) * number // count
+            told = found.given[label]
         if output.suffix == ".png":
-            pictures = _drawn(networks, key, count, latent_size, label)
+            pictures = _drawn(networks, key, count, latent_size, told)
             grid = Grid.from_batch(pictures, columns)
-            if label is not None:
-                grid = class_grid(pictures, label, columns)
+            if found is not None and label is not None:
+                grid = class_grid(pictures, label, columns, found.names)
             return write(output, np.asarray(grid.draw()))
         if output.suffix or output.is_file():
             raise UserError(f"--output={output}: give the name of a .png, or of a folder")
         try:
             for index in range(-(-count // AT_ONCE)):
                 rows = slice(index * AT_ONCE, min((index + 1) * AT_ONCE, count))
-                chosen = None if label is None else label[rows]
+                chosen = None if told is None else told[rows]
                 size = rows.stop - rows.start
                 drawn = _drawn(networks, jax.random.fold_in(key, index), size, latent_size, chosen)
                 for row, picture in enumerate(to_uint8(drawn)):
-                    folder = output if chosen is None else output / str(chosen[row])
+                    folder = output
+                    if found is not None and label is not None:
+                        folder = output / folder_name(found, int(label[rows.start + row]))
                     folder.mkdir(exist_ok=True, parents=True)
                     grey = picture.shape[-1] == 1 and not faces
                     picture = picture[..., 0] if grey else np.asarray(as_picture(picture))
@@ -153,6 +191,13 @@ def sample_file(
         return output
 
     return sample
+
+
+def folder_name(asked: Asked, index: int) -> str:
+    """A folder for what is asked for: its name without what a path had better not hold."""
+    if not len(asked.names):
+        return str(index)
+    return re.sub(r"[^\w'-]+", "_", asked.names[index]).strip("_")[:80] or str(index)
 
 
 def _drawn(
