@@ -49,7 +49,7 @@ def draw(system: System, players: Mapping[str, Player], batch: Batch, key: jax.A
     params = {name: players[name].params for name in system.generators}
 
     def forward(params: dict[str, PyTree]) -> tuple[PyTree, dict[str, PyTree]]:
-        networks = playing_networks(system.players, _with_params(players, params))
+        networks = playing_networks(system.players, _with_params(players, params), key)
         fake, updated = system.generate(networks, batch, key)
         return fake, {name: network.variables for name, network in updated.items()}
 
@@ -78,8 +78,8 @@ def move(
     }
 
     def loss(own: dict[str, PyTree], fake: PyTree) -> tuple[jax.Array, Outcome]:
-        networks = playing_networks(system.players, _with_params(players, own))
         own_key = fold(key, "phase", phase.name)
+        networks = playing_networks(system.players, _with_params(players, own), own_key)
         turn = Turn(networks, batch, fake, memory, own_key, step, players)
         outcome = system.losses[phase.loss](turn)
         return phase.gain * outcome.loss, outcome

@@ -1,8 +1,9 @@
-"""Marks on pictures and films that nobody took: one to see, and one for programs.
+"""Marks on pictures, films and sounds that nobody took: one to see, and one for programs.
 
 The second one is the digital source type of the IPTC, which C2PA manifests use too, in an XMP
-packet: https://cv.iptc.org/newscodes/digitalsourcetype/. A film has it in its comment. It is not
-signed; it tells honest programs, and does not stop anybody who removes it.
+packet: https://cv.iptc.org/newscodes/digitalsourcetype/. A film or a sound has it in its comment,
+and a sound has no other. It is not signed; it tells honest programs, and does not stop anybody who
+removes it.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 import jaxgan
@@ -21,6 +23,9 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmic
 WORD = "synthetic"
 # Of the picture's height, at most; smaller pictures than this allows get a plain stripe.
 _SHARE, _LEAST = 1 / 10, 8
+
+# The comment of films and sounds, whose formats have no place for XMP that programs would look at.
+SYNTHETIC = f"{WORD}: made by jaxgan {jaxgan.__version__}; {SOURCE_TYPE}"
 
 _XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -87,16 +92,18 @@ def write_synthetic_film(
 
     Args and raises: as there.
     """
-    comment = f"{WORD}: made by jaxgan {jaxgan.__version__}; {SOURCE_TYPE}"
 
     def marked(frame: np.ndarray) -> np.ndarray:
         return mark(change(frame))
 
-    return video_writing.rewrite(path, source, marked, comment=comment, skip_broken=skip_broken)
+    return video_writing.rewrite(path, source, marked, comment=SYNTHETIC, skip_broken=skip_broken)
 
 
 def says_synthetic(path: str | os.PathLike[str]) -> bool:
-    """Whether a picture's XMP, or a film's metadata, names it the work of a trained algorithm."""
+    """Whether a picture's XMP, or the comment of a film or a sound, names a trained algorithm."""
+    if Path(path).suffix.lower() == ".wav":
+        with soundfile.SoundFile(os.fspath(path)) as sound:
+            return SOURCE_TYPE in sound.comment
     if Path(path).suffix.lower() in video_writing.SUFFIXES:
         return any(SOURCE_TYPE in said for said in video.metadata(path).values())
     with Image.open(path) as image:

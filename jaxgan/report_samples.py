@@ -116,11 +116,21 @@ def recordings(name: str, samples: list[Sample]) -> str:
             player = f'<img src="{whole(sample.path)}" alt="{escape(name)}">'
         else:
             player = f'<{kind} controls preload="metadata" src="{whole(sample.path)}"></{kind}>'
-        items.append(f"<li>{player}<span>step {sample.step}</span></li>")
+        said = text_beside(sample.path)
+        said = f"<p>{escape(said)}</p>" if said else ""
+        items.append(f"<li>{player}{said}<span>step {sample.step}</span></li>")
     return (
         f'<figure class="samples"><figcaption><b>{escape(name)}</b></figcaption>'
         f'<ol class="recordings">{"".join(items)}</ol></figure>'
     )
+
+
+def text_beside(path: Path) -> str:
+    """What is said in a recording, from the .txt of its name; '' without one that can be read."""
+    try:
+        return path.with_suffix(".txt").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def whole(path: Path) -> str:

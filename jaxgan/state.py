@@ -25,12 +25,15 @@ class Network(struct.PyTreeNode):
       params: the parameters, float32.
       variables: the other collections by name (batch statistics, spectral vectors), possibly empty.
       train: whether calls run in training mode.
+      noise: the random key of modules that draw some while training (`make_rng("noise")`), or None.
+        All calls of one turn draw the same, so that real and fake samples meet the same noise.
     """
 
     module: nn.Module = struct.field(pytree_node=False)
     params: PyTree
     variables: PyTree
     train: bool = struct.field(pytree_node=False, default=True)
+    noise: jax.Array | None = None
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The network's outputs, floating ones in float32; variables that it changed are dropped.
@@ -42,6 +45,8 @@ class Network(struct.PyTreeNode):
 
     def update(self, *inputs: Any, **options: Any) -> tuple[Any, "Network"]:
         """The outputs, and the network with the variables that the call left behind."""
+        if self.noise is not None and self.train:
+            options["rngs"] = {"noise": self.noise, **options.get("rngs", {})}
         outputs, variables = self.module.apply(
             {"params": self.params, **self.variables},
             *inputs,
@@ -156,11 +161,16 @@ def create_state(
 
 
 def playing_networks(
-    specs: Mapping[str, PlayerSpec], players: Mapping[str, Player]
+    specs: Mapping[str, PlayerSpec], players: Mapping[str, Player], key: jax.Array | None = None
 ) -> dict[str, Network]:
-    """The players' networks, in training mode."""
+    """The players' networks, in training mode; `key` is the turn's, for what they draw in it."""
     return {
-        name: Network(specs[name].network, player.params, player.variables)
+        name: Network(
+            specs[name].network,
+            player.params,
+            player.variables,
+            noise=None if key is None else fold(key, "noise", name),
+        )
         for name, player in players.items()
     }
 

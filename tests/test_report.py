@@ -240,12 +240,14 @@ def test_sounds_and_films_are_embedded(tmp_path):
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(bytes(400))
+    (run / "samples" / "speech_00000010.txt").write_text("Say <when>.\n", "utf-8")
     Image.new("RGB", (4, 4)).save(run / "samples" / "walk_00000010.gif")
     (run / "samples" / "clip_00000010.mp4").write_bytes(b"film")
     with open(run / "samples" / "long_00000010.mp4", "wb") as file:
         file.truncate(8_000_001)
     page = read(run)
     assert page.having("audio")[0]["src"].startswith("data:audio/wav;base64,")
+    assert "Say <when>." in page.text
     assert page.having("video")[0]["src"].startswith("data:video/mp4;base64,")
     assert page.having("img")[0]["src"].startswith("data:image/gif;base64,")
     assert page.having("a")[0]["href"] == "samples/long_00000010.mp4"

@@ -1,12 +1,15 @@
-"""Choosing among labelled pictures: by class, and some of each class to be held out."""
+"""Choosing among labelled pictures or sounds: by class, and some of each class to be held out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from jaxgan.data.examples import Labelled
+from jaxgan.data.examples import Labelled, Sounds
 from jaxgan.errors import UserError, did_you_mean
+
+Examples = TypeVar("Examples", Labelled, Sounds)
 
 # Of the pictures, where a set has no held-out part of its own.
 _HELD_OUT_SHARE = 10
@@ -42,13 +45,13 @@ def evenly_spaced(total: int, count: int) -> list[int]:
     return [(2 * k + 1) * total // (2 * count) for k in range(count)]
 
 
-def hold_out(labelled: Labelled, *, end: bool = False) -> tuple[Labelled, Labelled]:
+def hold_out(labelled: Examples, *, end: bool = False) -> tuple[Examples, Examples]:
     """All but a tenth of each class, and that tenth, evenly spaced in the order of the data.
 
     A class of a few pictures gives one, a class of one none.
 
     Args:
-      labelled: the pictures.
+      labelled: the pictures, or sounds.
       end: hold out the last tenth, as `sources.hold_out` does.
 
     Raises:
@@ -63,21 +66,21 @@ def hold_out(labelled: Labelled, *, end: bool = False) -> tuple[Labelled, Labell
         chosen += [int(rows[i]) for i in places]
     if not chosen:
         raise UserError(
-            f"{labelled.description['where']} holds one picture of a class at most: at least 2 are "
-            "needed, one of them to be held out"
+            f"{labelled.description['where']} holds one {labelled.one} of a class at most: at "
+            "least 2 are needed, one of them to be held out"
         )
     rest = np.delete(np.arange(len(labelled)), chosen)
     of_each = " of each class" if labelled.labels is not None else ""
     where = "at the end" if end else "evenly spaced"
     return (
-        labelled.take(rest, part="all but the held-out pictures"),
+        labelled.take(rest, part=f"all but the held-out {labelled.one}s"),
         labelled.take(np.sort(chosen), part=f"a tenth{of_each}, {where}"),
     )
 
 
 def keep_classes(
-    labelled: Labelled, classes: Sequence[str] | None, *, require_labels: bool = False
-) -> Labelled:
+    labelled: Examples, classes: Sequence[str] | None, *, require_labels: bool = False
+) -> Examples:
     """The pictures of some classes, which are numbered anew.
 
     Args:

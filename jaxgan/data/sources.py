@@ -219,15 +219,21 @@ def parse(data: str, data_dir: str | os.PathLike[str] | None) -> tuple[str, str]
 
 
 def find_broken(
-    names: Sequence[str], where: str, look: Callable[[int], object], skip_broken: bool
+    names: Sequence[str],
+    where: str,
+    look: Callable[[int], object],
+    skip_broken: bool,
+    what: str = "pictures",
+    fault: str = "cannot be read",
 ) -> list[int]:
     """Calls `look(i)` for every picture, on threads, and says which ones cannot be read.
 
     Args:
-      names: of the pictures.
+      names: of the pictures, or what else is looked at.
       where: they are, for messages.
       look: reads picture `i`, and raises UserError where that fails.
       skip_broken: whether some may be broken.
+      what, fault: of messages.
 
     Raises:
       UserError: all are, or, without `skip_broken`, any is.
@@ -240,7 +246,7 @@ def find_broken(
             return str(error)
         return None
 
-    # Pillow decodes outside Python's lock, so threads use every core.
+    # Decoders run outside Python's lock, so threads use every core.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         problems = list(pool.map(problem, range(len(names))))
     broken = [i for i, text in enumerate(problems) if text is not None]
@@ -249,10 +255,13 @@ def find_broken(
     listed = ", ".join(names[i] for i in broken[:_NAMED_AT_MOST])
     listed += ", ..." if len(broken) > _NAMED_AT_MOST else ""
     if len(broken) == len(names):
-        raise UserError(f"none of the {len(names)} pictures in {where} can be read: {listed}")
+        raise UserError(
+            f"none of the {len(names)} {what} in {where} {fault.replace('cannot', 'can')}: "
+            f"{listed} ({problems[0]})"
+        )
     if not skip_broken:
         raise UserError(
-            f"{len(broken)} of {len(names)} pictures in {where} cannot be read: {listed} "
+            f"{len(broken)} of {len(names)} {what} in {where} {fault}: {listed} "
             f"({problems[broken[0]]}); mend or remove them, or pass --skip_broken"
         )
     return broken

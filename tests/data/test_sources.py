@@ -144,7 +144,7 @@ def test_only_broken_pictures_are_an_error_even_when_skipping(tmp_path):
     for i in range(7):
         (tmp_path / f"{i}.png").write_bytes(b"nothing")
     text = complaint(f"folder:{tmp_path}", skip_broken=True)
-    assert text.startswith("none of the 7 pictures") and text.endswith("4.png, ...")
+    assert text.startswith("none of the 7 pictures") and "4.png, ... (" in text
 
 
 def counting_source(memory_limit):
