@@ -44,14 +44,22 @@ SMALL = {
     "vocabulary_size": 256,
     "text_length": 8,
     "learning_rate": 5e-4,
+    "r1_weight": 0.05,
     "ema_halflife": 2_000.0,
     "eval_every": 500,
     "checkpoint_every": 500,
 }
 
 TINY = {
-    **{"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small", "eval_samples": 24},
-    **{"side": 16, "width": 2, "vocabulary_size": 32, "text_length": 6},
+    "steps": 4,
+    "batch_size": 4,
+    "latent_size": 4,
+    "side": 16,
+    "width": 2,
+    "vocabulary_size": 32,
+    "text_length": 6,
+    "scale": "small",
+    "eval_samples": 24,
 }
 
 

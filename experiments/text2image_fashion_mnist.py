@@ -28,13 +28,17 @@ FLAGS.set_default("batch_size", 128)
 
 flags.DEFINE_list("names", [], "The words, one for each class. Default: the data's own names.")
 flags.DEFINE_integer("class_count", 10, "Classes of the data.", 2)
-text_experiments.define(vocabulary_size=64, text_length=4, stop_words=False, l1_weight=100.0)
+text_experiments.define(vocabulary_size=64, text_length=2, stop_words=False, l1_weight=100.0)
 
 SMALL = {"steps": 2_000, "batch_size": 32, "eval_every": 500, "checkpoint_every": 500}
 
 TINY = {
-    **{"steps": 4, "batch_size": 4, "latent_size": 4, "scale": "small", "eval_samples": 12},
-    **{"vocabulary_size": 16, "text_length": 2},
+    "steps": 4,
+    "batch_size": 4,
+    "latent_size": 4,
+    "vocabulary_size": 16,
+    "scale": "small",
+    "eval_samples": 12,
 }
 
 CLOTHES = (

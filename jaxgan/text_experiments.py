@@ -161,12 +161,14 @@ def pictures_of_texts(
         tokeniser = make_tokeniser(stop_words=options.stop_words, forms=options.word_forms)
         found = source.seen()
         made = make_lexicon(found, tokeniser, size=size, length=length, shown=shown)
-        known = set(made.vocabulary.words)
-        lost = {w for lines in found.captions for c in lines for w in tokeniser(c)} - known
-        if whole_vocabulary and lost:
-            raise UserError(
-                f"--vocabulary_size={size} leaves no id for {', '.join(sorted(lost))}: raise it"
-            )
+        if whole_vocabulary:
+            every = {caption for lines in found.captions for caption in lines}
+            used = {token for caption in every for token in tokeniser(caption)}
+            lost = sorted(used - set(made.vocabulary.words))
+            if lost:
+                raise UserError(
+                    f"--vocabulary_size={size} leaves no id for {', '.join(lost)}: raise it"
+                )
         return made
 
     texts = functools.cache(lambda: read_texts(source.seen(), lexicon()))

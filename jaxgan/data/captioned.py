@@ -98,10 +98,11 @@ def open_captioned(
       options: for `open_labelled`.
 
     Raises:
-      UserError: no such data, no captions nor classes, a broken picture, or a line of the captions
-        without its picture.
+      UserError: no such data, no captions nor classes, a broken picture, a line of the captions
+        without its picture, or `classes` where there are captions.
     """
     if data == "sample":
+        _without_classes(options, "the drawn shapes")
         pictures, labels, captions = drawn_shapes.shapes(side)
         return Captioned(
             squared(pictures, side, channels),
@@ -116,9 +117,18 @@ def open_captioned(
         kind, where = sources.parse(data, data_dir)
         file = find_captions(kind, where)
         if file is not None:
+            _without_classes(options, file[0])
             return _with_file(data, side, channels, file, data_dir, skip_broken)
     found = open_labelled(data, side, channels=channels, require_labels=True, **options)
     return named(found, (), sentence)
+
+
+def _without_classes(options: Mapping[str, Any], where: str) -> None:
+    if options.get("classes"):
+        raise UserError(
+            f"--classes={','.join(options['classes'])} chooses among class folders, and {where} "
+            "has captions: leave it out"
+        )
 
 
 def _with_file(
@@ -203,17 +213,13 @@ def read_texts(captioned: Captioned, lexicon: Lexicon) -> Texts:
       UserError: a caption is empty or has no word that the lexicon knows.
     """
     where = captioned.description.get("captions") or captioned.description["where"]
-    rows: dict[str, np.ndarray] = {}
-    cut = 0
-    ids, first = [], [0]
-    for lines in captioned.captions:
-        for caption in lines:
-            if caption not in rows:
-                rows[caption] = lexicon.read(caption, f"{where}: the caption")
-            cut += len(lexicon.tokeniser(caption)) > lexicon.length
-            ids.append(rows[caption])
-        first.append(len(ids))
-    return Texts(np.stack(ids), np.array(first, np.int64), cut)
+    every = dict.fromkeys(caption for lines in captioned.captions for caption in lines)
+    rows = {caption: lexicon.read(caption, f"{where}: the caption") for caption in every}
+    long = {caption for caption in every if len(lexicon.tokeniser(caption)) > lexicon.length}
+    ids = [rows[caption] for lines in captioned.captions for caption in lines]
+    cut = sum(caption in long for lines in captioned.captions for caption in lines)
+    first = np.cumsum([0, *map(len, captioned.captions)])
+    return Texts(np.stack(ids), first.astype(np.int64), cut)
 
 
 def gather(

@@ -1,4 +1,4 @@
-"""Drawn shapes with sentences that say what they are: the embedded sample of pictures with captions.
+"""Drawn shapes with sentences that say what they are: the sample of pictures with captions.
 
 One shape on a plain ground, anywhere it fits. Nothing in the pictures but the shape's place, its
 exact size and the exact shade of its colour is left unsaid.

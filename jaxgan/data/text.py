@@ -26,9 +26,14 @@ _TAG = re.compile(r"<[^<>]*>")
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u2010": "-", "\u2011": "-", "\u00ad": None})
 # What says nothing of a picture: articles, auxiliaries, pronouns, prepositions of no direction.
 BUILT_IN_STOP_WORDS = frozenset(
-    "a an the and or but if of at by for with about to from in on as into than then that this these "
-    "those it its itself he him his she her they them their we us our you your i me my is are was "
-    "were be been being has have had do does did so very there here which who whom what".split()
+    (
+        *("a", "an", "the", "and", "or", "but", "if", "of", "at", "by", "for", "with", "about"),
+        *("to", "from", "in", "on", "as", "into", "than", "then", "that", "this", "these", "those"),
+        *("it", "its", "itself", "he", "him", "his", "she", "her", "they", "them", "their", "we"),
+        *("us", "our", "you", "your", "i", "me", "my", "is", "are", "was", "were", "be", "been"),
+        *("being", "has", "have", "had", "do", "does", "did", "so", "very", "there", "here"),
+        *("which", "who", "whom", "what"),
+    )
 )
 _GET = {
     "corpora/stopwords": "python -m nltk.downloader stopwords",

@@ -47,12 +47,14 @@ class WithLexicon(nn.Module):
 class TextEncoder(nn.Module):
     """Embedding, dropout, LSTM: a text as the LSTM's output at its last token.
 
+    The LSTM, whose errors add up from token to token, computes in float32.
+
     Attributes:
       size: ids that there are.
       embedding: numbers of a token.
       features: of the LSTM.
       dropout: share of an embedding's numbers that is dropped while training.
-      dtype: what it computes in.
+      dtype: of the result.
     """
 
     size: int
@@ -64,17 +66,17 @@ class TextEncoder(nn.Module):
     @nn.compact
     def __call__(self, text: Array, train: bool) -> Array:
         """`[batch, features]` of ids int32 `[batch, length]` that are padded at their end."""
-        x = nn.Embed(self.size, self.embedding, dtype=self.dtype)(text)
+        x = nn.Embed(self.size, self.embedding)(text)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         length = text.shape[1]
         reader = nn.RNN(
-            nn.OptimizedLSTMCell(self.features, dtype=self.dtype),
+            nn.OptimizedLSTMCell(self.features),
             return_carry=True,
             unroll=length if length <= UNROLLED else 1,
         )
         lengths = jnp.maximum((text != PADDING).sum(axis=1), 1)
         (_, last), _ = reader(x, seq_lengths=lengths)
-        return last
+        return last.astype(self.dtype)
 
 
 class WordGenerator(nn.Module):
