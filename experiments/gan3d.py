@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from absl import flags
 
 from jaxgan import gan_flags, shape_experiments
+from jaxgan.data.selection import refuse_selection
 from jaxgan.data.voxels import open_shapes, turning
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
@@ -65,6 +66,7 @@ TINY = {
 
 
 def experiment() -> Experiment:
+    refuse_selection(FLAGS.held_out, FLAGS.classes)
     dtype, side, size = jnp.dtype(FLAGS.dtype), int(FLAGS.side), FLAGS.latent_size
     stages = side.bit_length() - 3
     norm = gan_flags.critic_may_normalise()

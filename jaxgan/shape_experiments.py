@@ -67,7 +67,7 @@ def sample_file(latent_size: int, columns: int) -> Callable[[Networks, SampleReq
 
     def sample(networks: Networks, request: SampleRequest) -> Path:
         output, suffix = request.output, request.output.suffix.lower()
-        if suffix not in (".png", ".npz", "", *voxels.MESHES) or output.is_file() and not suffix:
+        if suffix not in (".png", ".npz", "", *voxels.MESHES) or (output.is_file() and not suffix):
             raise UserError(
                 f"--output={output}: give the name of a .png, .npz, .obj or .ply, or of a folder"
             )

@@ -21,6 +21,20 @@ def class_list(text: str | None) -> tuple[str, ...] | None:
     return tuple(word.strip() for word in text.split(",")) if text else None
 
 
+def refuse_selection(held_out: str | None, classes: str | None) -> None:
+    """Raises UserError for flags that an experiment has no use for, which divides its data itself.
+
+    Args:
+      held_out, classes: the values of the flags of these names.
+    """
+    for flag, value in (("held_out", held_out), ("classes", classes)):
+        if value:
+            raise UserError(
+                f"--{flag}={value}: this experiment takes all of --data and holds some of it out "
+                f"itself; leave --{flag} alone"
+            )
+
+
 def number_classes(
     values: Sequence[np.ndarray | None],
 ) -> tuple[list[np.ndarray | None], tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """A film made of another one, frame by frame."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from fractions import Fraction
@@ -92,7 +93,8 @@ def rewrite(
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return path
 
 
@@ -120,3 +122,46 @@ def _add_sound(target: Any, sound: Any, source: Path, path: Path) -> Any:
             f"go into {path.suffix}; write .mkv"
         )
     return target.add_stream_from_template(sound)
+
+
+def write(path: str | os.PathLike[str], frames: np.ndarray, rate: float, *, comment: str) -> Path:
+    """Writes a film without sound; it is there when it is complete.
+
+    Args:
+      path: where to; its suffix is one of `SUFFIXES`.
+      frames: uint8 [frames, height, width, 3].
+      rate: frames a second.
+      comment: goes into the metadata of the film.
+
+    Raises:
+      UserError: a suffix that is not known, no PyAV, or the place cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"--output={path}: a film is written as {', '.join(sorted(SUFFIXES))}")
+    av = video.library()
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    codec, options = _CODECS[path.suffix.lower()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(os.path.abspath(partial), "w") as target:
+            target.metadata["comment"] = comment
+            fraction = Fraction(rate).limit_denominator(1000)
+            stream = target.add_stream(codec, rate=fraction, options=options)
+            stream.height, stream.width = frames.shape[1:3]
+            odd = frames.shape[1] % 2 or frames.shape[2] % 2
+            stream.pix_fmt = "yuv444p" if odd and codec == "libx264" else "yuv420p"
+            context = stream.codec_context
+            context.colorspace, context.color_range = _BT709, _LIMITED
+            for picture in frames:
+                made = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+                made = made.reformat(format=stream.pix_fmt, dst_colorspace=_BT709)
+                target.mux(stream.encode(made))
+            target.mux(stream.encode(None))
+        partial.replace(path)
+    except (av.FFmpegError, OSError) as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return path

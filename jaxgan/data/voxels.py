@@ -109,7 +109,7 @@ def resized(volumes: np.ndarray, side: int, where: str) -> np.ndarray:
     if old % side == 0:
         f = old // side
         blocks = volumes.reshape(len(volumes), side, f, side, f, side, f)
-        return blocks.any((2, 4, 6))
+        return np.asarray(blocks.any((2, 4, 6)))
     if side % old == 0:
         for axis in (1, 2, 3):
             volumes = volumes.repeat(side // old, axis)

@@ -1,5 +1,7 @@
 """Motion and content apart: MoCoGAN (Tulyakov et al. 2018, arXiv 1707.04993)."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -47,7 +49,7 @@ class MotionContentGenerator(nn.Module):
         batch = latent.shape[0]
         content, start, noise = jnp.split(latent, (self.content, self.content + self.motion), -1)
         noise = noise.reshape(batch, self.frames, self.motion)
-        motion = nn.RNN(nn.GRUCell(self.motion))(noise, initial_carry=start)
+        motion: Any = nn.RNN(nn.GRUCell(self.motion))(noise, initial_carry=start)
         content = jnp.broadcast_to(content[:, None], (batch, self.frames, self.content))
         codes = jnp.concatenate([content, motion], -1).reshape(batch * self.frames, -1)
         draw = Generator(

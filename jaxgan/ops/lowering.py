@@ -17,9 +17,11 @@ from jax import Array, lax
 from jaxgan.ops.geometry import Geometry
 from jaxgan.ops.products import (
     forward_by_products,
+    forward_by_strides,
     forward_of_few,
     input_grad_by_products,
     weight_grad_by_products,
+    weight_grad_by_strides,
     weight_grad_by_taps,
 )
 from jaxgan.ops.resample import pixel_shuffle, pixel_unshuffle
@@ -31,6 +33,8 @@ _BLOCK = 4
 _NUMBERS_PER_ROW = 8192
 # Up to so many rows a weight gradient is one product of all taps.
 _FEW_ROWS = 64
+# Up to so many channels of a volume, strided convolutions are products.
+_FEW_INPUTS = 16
 # Pictures that a strided weight gradient wants, and below how many it cuts them into strips.
 _STRIPS, _FEW_PICTURES = 8, 4
 
@@ -67,6 +71,8 @@ def _choose(
         # XLA reads a kernel as it lies, too, unless it is larger than its image.
         if heavy and (geometry.swapped or math.prod(slid.shape[1:-1]) < math.prod(taps)):
             return forward_of_few
+        if products and strided and len(taps) == 3 and inputs <= _FEW_INPUTS:
+            return forward_by_strides
         # Vectors run over the output channels: with a few of them most lanes would be idle.
         few = products and not strided and outputs <= 4
         if few and inputs >= 16 and outputs * math.prod(taps) <= 32:
@@ -90,6 +96,8 @@ def _choose(
         return weight_grad_by_taps
     if plain and rows <= _FEW_ROWS:
         return weight_grad_by_products
+    if products and strided and len(taps) == 3:
+        return weight_grad_by_strides
     if plain and strided and slid.shape[0] < _FEW_PICTURES:
         return _weight_grad_by_strips
     # The output channels are the columns of a matrix product, which is slow for a few columns.

@@ -12,6 +12,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgan.ops.geometry import Geometry
+from jaxgan.ops.resample import pixel_unshuffle
+
+# Channels of a block below which products of single blocks leave most of a processor idle.
+_NARROW = 128
 
 
 def forward_by_products(x: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -82,6 +86,51 @@ def weight_grad_by_products(x: Array, g: Array, geometry: Geometry, taps: tuple[
     return product.reshape(*taps, inputs, outputs)
 
 
+def forward_by_strides(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """A product for every block of `stride` taps, of what all taps of the block see at once.
+
+    For strided kernels over three axes. A block of `stride` pixels is one pixel with more channels,
+    and a kernel of so many taps is one of a few blocks and of stride 1.
+    """
+    *taps, inputs, outputs = kernel.shape
+    rank, stride = len(taps), geometry.stride
+    positions = [
+        (n + low + high - k) // s + 1
+        for n, (low, high), k, s in zip(x.shape[1:-1], geometry.padding, taps, stride, strict=True)
+    ]
+    seen, blocks = _seen_by_blocks(x, geometry, taps, positions)
+    whole = jnp.pad(
+        kernel,
+        [*((0, b * s - k) for b, s, k in zip(blocks, stride, taps, strict=True)), (0, 0), (0, 0)],
+    )
+    whole = whole.reshape(*itertools.chain(*zip(blocks, stride, strict=True)), inputs, outputs)
+    order = (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1)
+    columns = whole.transpose(order).reshape(len(seen), -1, outputs)
+    total = seen[0] @ columns[0]
+    for rows, block in zip(seen[1:], columns[1:], strict=True):
+        total = total + rows @ block
+    return total.reshape(x.shape[0], *positions, outputs)
+
+
+def weight_grad_by_strides(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
+    """The same for the gradient: a product for every block of `stride` taps.
+
+    Blocks of a few channels are joined, so that there is one product.
+    """
+    rank, stride = len(taps), geometry.stride
+    inputs, outputs = x.shape[-1], g.shape[-1]
+    seen, blocks = _seen_by_blocks(x, geometry, taps, g.shape[1:-1])
+    pixels = g.reshape(-1, outputs)
+    if seen[0].shape[-1] < _NARROW:
+        seen = [jnp.concatenate(seen, axis=-1)]
+    products = [lax.dot_general(rows, pixels, (((0,), (0,)), ((), ()))) for rows in seen]
+    whole = jnp.stack(products).reshape(*blocks, *stride, inputs, outputs)
+    pairs = [axis for i in range(rank) for axis in (i, rank + i)]
+    whole = whole.transpose(*pairs, 2 * rank, 2 * rank + 1)
+    whole = whole.reshape(*(b * s for b, s in zip(blocks, stride, strict=True)), inputs, outputs)
+    return lax.slice(whole, (0,) * (rank + 2), (*taps, inputs, outputs))
+
+
 def weight_grad_by_taps(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
     """One batched product per tap: XLA's CPU backend has no fast grouped weight gradient."""
     groups = geometry.groups
@@ -121,6 +170,26 @@ def _seen(
         stop = (x.shape[0], *_stops(tap, positions, stride), x.shape[-1])
         found.append(lax.slice(x, (0, *tap, 0), stop, (1, *stride, 1)))
     return found
+
+
+def _seen_by_blocks(
+    x: Array, geometry: Geometry, taps: Sequence[int], positions: Sequence[int]
+) -> tuple[list[Array], list[int]]:
+    """What each block of `stride` taps sees of an image, and how many blocks each axis has.
+
+    The former are `[batch * prod(positions), prod(stride) * in]`, the taps of a block in order.
+    """
+    stride = geometry.stride
+    blocks = [-(-k // s) for k, s in zip(taps, stride, strict=True)]
+    pads = [
+        (low, (m + b - 1) * s - n - low, 0)
+        for n, (low, _), m, b, s in zip(
+            x.shape[1:-1], geometry.padding, positions, blocks, stride, strict=True
+        )
+    ]
+    wide = pixel_unshuffle(_padded(x, pads), stride)
+    seen = _seen(wide, positions, (1,) * len(stride), blocks)
+    return [rows.reshape(-1, wide.shape[-1]) for rows in seen], blocks
 
 
 def _scattered(parts: Array, geometry: Geometry, size: tuple[int, ...]) -> Array:

@@ -1,5 +1,7 @@
 """Networks of films and volumes: shapes, parameter counts by the papers' layers, the mask."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +29,7 @@ def norms(*channels):
 
 def chain(taps, *channels):
     """The kernels of a chain of convolutions."""
-    return sum(taps * a * b for a, b in zip(channels, channels[1:], strict=False))
+    return sum(taps * a * b for a, b in itertools.pairwise(channels))
 
 
 @pytest.mark.parametrize(("side", "stages"), [(32, 3), (64, 4)])

@@ -24,7 +24,7 @@ def lax_conv(x, kernel, *, stride=1, padding="SAME", dilation=1, groups=1):
     return lax.conv_general_dilated(
         x,
         kernel,
-        (stride,) * rank,
+        stride if isinstance(stride, tuple) else (stride,) * rank,
         padding,
         rhs_dilation=(dilation,) * rank,
         dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
@@ -117,6 +117,8 @@ def test_other_ranks_groups_and_dilations_equal_lax_to_second_order():
             ((2, 21, 3), (9, 3, 2), {"stride": 4}),
             ((2, 20, 4), (3, 2, 6), {"stride": 2, "groups": 2, "padding": "VALID"}),
             ((2, 6, 7, 5, 2), (3, 4, 2, 2, 3), {"stride": 2}),
+            ((2, 9, 9, 8, 3), (4, 4, 3, 3, 5), {"stride": (1, 2, 3), "padding": "VALID"}),
+            ((3, 6, 7, 6, 17), (4, 3, 4, 17, 2), {"stride": 2, "padding": ((1, 2),) * 3}),
             ((1, 6, 5, 5, 4), (3, 3, 3, 2, 4), {"groups": 2}),
             ((2, 9, 8, 6), (3, 3, 2, 9), {"groups": 3}),
             ((2, 9, 8, 5), (3, 4, 1, 5), {"stride": 2, "groups": 5}),
@@ -186,6 +188,21 @@ def test_few_positions_and_many_channels_equal_lax_to_second_order(monkeypatch):
         ((1, 3, 3), (9, 3, 4), {"stride": 4}),
     ]
     check_orders(transposed, conv_transpose, lax_conv_transpose)
+
+
+def test_strided_volumes_are_products_of_blocks():
+    """On a CPU; the orders above compare them with lax."""
+    geometry = lowering.Geometry((2, 2, 2), ((1, 1),) * 3, (1, 1, 1))
+    for inputs, forward in ((3, "forward_by_strides"), (64, "_forward")):
+        slid = jax.ShapeDtypeStruct((4, 8, 16, 16, inputs), jnp.float32)
+        taps = (4, 4, 4, inputs, 32)
+        assert lowering._choose("forward", taps, geometry, slid).__name__ == forward
+        chosen = lowering._choose("weight_grad", taps, geometry, slid)
+        assert chosen.__name__ == "weight_grad_by_strides"
+    # Sums of several products want float32.
+    narrow = jax.ShapeDtypeStruct((4, 8, 16, 16, 3), jnp.bfloat16)
+    chosen = lowering._choose("weight_grad", (4, 4, 4, 3, 32), geometry, narrow)
+    assert chosen is lowering._weight_grad_canonical
 
 
 def test_lowerings_of_other_backends_equal_lax(monkeypatch):
