@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import soundfile
 from PIL import Image
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -83,6 +84,11 @@ class EventFile:
         self._add(step, [Summary.Value(tag=n, simple_value=v) for n, v in values.items()])
 
     def picture(self, step: int, name: str, path: Path) -> None:
+        """Shows a picture, or plays a sound; other files are left to the report."""
+        if path.suffix == ".wav":
+            self._add(step, [Summary.Value(tag=name, audio=_audio(path))])
+        if path.suffix not in (".png", ".jpg", ".gif"):
+            return
         with Image.open(path) as picture:
             width, height = picture.size
         image = Summary.Image(
@@ -102,3 +108,14 @@ class EventFile:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _audio(path: Path) -> Summary.Audio:
+    with soundfile.SoundFile(os.fspath(path)) as sound:
+        return Summary.Audio(
+            sample_rate=sound.samplerate,
+            num_channels=sound.channels,
+            length_frames=sound.frames,
+            encoded_audio_string=path.read_bytes(),
+            content_type="audio/wav",
+        )

@@ -17,6 +17,7 @@ from jaxgan.console import duration, figures_table, human_bytes, human_count, ta
 from jaxgan.errors import UserError
 from jaxgan.media import Grid
 from jaxgan.metrics_log import MetricsFile
+from jaxgan.recordings import Sound
 from jaxgan.telemetry import Telemetry
 
 
@@ -241,6 +242,15 @@ def test_tensorboard_shows_pictures(tmp_path):
         run.picture(3, "preview", path)
     (event,) = events(tmp_path).Images("samples/preview")
     assert event.step == 3 and event.encoded_image_string == path.read_bytes()
+
+
+def test_tensorboard_plays_sounds_and_leaves_films_alone(tmp_path):
+    path = Sound(np.zeros(50), 8000).save(tmp_path / "samples" / "said_00000003")
+    with open_run(tmp_path) as run:
+        run.picture(3, "said", path)
+        run.picture(3, "film", tmp_path / "film.mp4")
+    (event,) = events(tmp_path).Audio("samples/said")
+    assert event.encoded_audio_string == path.read_bytes() and event.sample_rate == 8000
 
 
 def test_a_terminal_gets_a_bar_in_place(tmp_path, clock, monkeypatch):

@@ -35,6 +35,8 @@ _NUMBERS_PER_ROW = 8192
 _FEW_ROWS = 64
 # Up to so many channels of a volume, strided convolutions are products.
 _FEW_INPUTS = 16
+# From so many input channels on, the groups of a convolution are worked on one after another.
+_WIDE_GROUP = 4
 # Pictures that a strided weight gradient wants, and below how many it cuts them into strips.
 _STRIPS, _FEW_PICTURES = 8, 4
 
@@ -64,6 +66,9 @@ def _choose(
     strided = max(geometry.stride) > 1
     on_cpu = jax.default_backend() == "cpu"
     plain = geometry.groups == 1 and max(geometry.dilation) == 1
+    # XLA's CPU backend computes grouped convolutions number by number.
+    if on_cpu and geometry.groups > 1 and inputs >= _WIDE_GROUP:
+        return _BY_GROUPS[operation]
     # Sums of several products need the exponent and the digits of float32.
     products = on_cpu and plain and slid.dtype == jnp.float32
     heavy = products and rows * _NUMBERS_PER_ROW <= math.prod(kernel_shape)
@@ -115,6 +120,46 @@ def _forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
         kernel_dilation=geometry.dilation,
         groups=geometry.groups,
     )
+
+
+def _forward_by_groups(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """One group after another, each a convolution of its own, in a loop that is compiled once.
+
+    HiFi-GAN's critics (1-D, 41 taps, 8 to 64 channels to a group) take a tenth of the time so.
+    """
+    groups, one = geometry.groups, geometry._replace(groups=1)
+    parts = (_groups_first(x, groups), _groups_first(kernel, groups))
+    return _groups_last(lax.map(lambda part: forward(*part, one), parts))
+
+
+def _input_grad_by_groups(g, kernel, geometry, size):
+    groups, one = geometry.groups, geometry._replace(groups=1)
+    parts = (_groups_first(g, groups), _groups_first(kernel, groups))
+    return _groups_last(lax.map(lambda part: input_grad(*part, one, size), parts))
+
+
+def _weight_grad_by_groups(x, g, geometry, taps):
+    groups, one = geometry.groups, geometry._replace(groups=1)
+    parts = (_groups_first(x, groups), _groups_first(g, groups))
+    return _groups_last(lax.map(lambda part: weight_grad(*part, one, taps), parts))
+
+
+_BY_GROUPS: dict[str, Callable[..., Array]] = {
+    "forward": _forward_by_groups,
+    "input_grad": _input_grad_by_groups,
+    "weight_grad": _weight_grad_by_groups,
+}
+
+
+def _groups_first(x, groups):
+    """`[..., channels]` to `[groups, ..., channels / groups]`."""
+    return jnp.moveaxis(x.reshape(*x.shape[:-1], groups, -1), -2, 0)
+
+
+def _groups_last(parts):
+    """The inverse of `_groups_first`."""
+    x = jnp.moveaxis(parts, 0, -2)
+    return x.reshape(*x.shape[:-2], -1)
 
 
 def _forward_by_blocks(x: Array, kernel: Array, geometry: Geometry) -> Array:

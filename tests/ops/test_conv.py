@@ -143,6 +143,23 @@ def test_other_ranks_groups_and_dilations_equal_lax_to_second_order():
     )
 
 
+def test_groups_of_several_channels_equal_lax_to_second_order():
+    """One after another in a loop, whose body is chosen as for any other convolution."""
+    cases = [
+        ((2, 40, 8), (11, 4, 6), {"groups": 2, "stride": 2, "padding": ((5, 5),)}),
+        ((2, 21, 12), (5, 4, 3), {"groups": 3, "stride": 4}),
+        ((4, 30, 10), (7, 5, 4), {"groups": 2, "dilation": 2}),
+        ((2, 7, 8, 8), (3, 4, 4, 4), {"groups": 2, "padding": "VALID"}),
+    ]
+    for shape, taps, options in cases:
+        rank = len(shape) - 2
+        geometry = lowering.Geometry((options.get("stride", 1),) * rank, (), (1,) * rank, 2)
+        for operation in ("forward", "input_grad", "weight_grad"):
+            chosen = lowering._choose(operation, taps, geometry, FEW)
+            assert chosen.__name__ == f"_{operation}_by_groups"
+    check_orders(cases, conv, lax_conv)
+
+
 def test_few_output_channels_equal_lax_to_second_order():
     """Products for small kernels, blocks for large ones; many inputs, as the rule asks."""
     cases = [
