@@ -123,8 +123,8 @@ def describe(
     for name, value in LEFT_OUT.items():
         if name not in game.weights and (given := getattr(flags, name, value)) != value:
             raise UserError(
-                f"{subject}: the peers have no --{name}, which is {given}; leave it out or give "
-                f"--{name}={value or ''}"
+                f"{subject}: the peers have no --{name}, which is {given}; "
+                f"say --{name}={'' if value == [] else value}"
             )
     weights = {name.removesuffix("_weight"): getattr(flags, name) for name in game.weights}
     if flags.loss == "wgan_gp":

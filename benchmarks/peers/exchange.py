@@ -27,9 +27,9 @@ class Subject:
     Attributes:
       about: `name`, `game` (as `describe` calls it), `batch_size`, `phases` in order (`name`,
         `players`, `repeats`, `gain`, and whether it `generates`: moves those who make the fakes),
-        `simultaneous`, `loss`, `weights` of its terms, `spectrogram` (`rate`, `fft`,
-        `hop` and `mels`; empty in games without sounds), `pools` (their sizes), `networks` (a player's `kind` and sizes) and
-        `players` (its Adam's constants).
+        `simultaneous`, `loss`, `weights` of its terms, `spectrogram` (`rate`, `fft`, `hop` and
+        `mels`; empty in games without sounds), `pools` (their sizes), `networks` (a player's
+        `kind` and sizes) and `players` (its Adam's constants).
       arrays: weights and data, by the names above.
     """
 

@@ -24,6 +24,7 @@ def sizes(spec: PlayerSpec) -> dict[str, Any]:
     """A network's kind and sizes; UserError where the peers have no such network."""
     network, inputs = bare(spec), spec.inputs[0].shape
     channels = sum(given.shape[-1] for given in spec.inputs)
+    names: tuple[str, ...]
     match network:
         case MLP():
             found: dict[str, Any] = {

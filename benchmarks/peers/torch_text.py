@@ -4,6 +4,7 @@ Layers are registered in the order in which the Flax modules make theirs: `torch
 layer's weights by it, or by `flax_name` where Flax's has a name of its own.
 """
 
+import itertools
 from typing import Any
 
 import torch
@@ -71,7 +72,7 @@ class WordGenerator(nn.Module):
         widths = [start, *channels]
         self.convs = nn.ModuleList(
             nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False)
-            for before, after in zip(widths, channels, strict=False)
+            for before, after in itertools.pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in channels)
         self.last = nn.Conv2d(widths[-1], 1, kernel, padding=kernel // 2)
@@ -98,7 +99,7 @@ class WordCritic(nn.Module):
         widths = [2, *(width * 2**stage for stage in range(4))]
         self.convs = nn.ModuleList(
             SameConv(before, after, kernel, 2)
-            for before, after in zip(widths, widths[1:], strict=False)
+            for before, after in itertools.pairwise(widths)
         )
         self.dense = nn.Linear(2 * 2 * widths[-1], 1)
         self.dense.folds = (2, 2, widths[-1])

@@ -236,8 +236,6 @@ class Vocoder(OneCritic):
         around = (fft - hop) // 2
         padded = F.pad(samples.float().unsqueeze(1), (around, around), "reflect").squeeze(1)
         window = torch.hann_window(fft, device=samples.device)
-        spectrum = torch.stft(
-            padded, fft, hop, window=window, center=False, return_complex=True
-        )
+        spectrum = torch.stft(padded, fft, hop, window=window, center=False, return_complex=True)
         size = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + SMOOTH)
         return torch.log(torch.clamp(filters.T @ size, min=CLIPPED))

@@ -149,7 +149,7 @@ def _norm(layer: nn.Module) -> str:
     """The kind of what normalises a layer's weight."""
     if not parametrize.is_parametrized(layer, "weight"):
         return ""
-    (norm,) = layer.parametrizations.weight  # type: ignore[union-attr]
+    (norm,) = layer.parametrizations.weight
     return "SpectralNorm" if isinstance(norm, vocoder.SpectralNorm) else "WeightNorm"
 
 
@@ -167,9 +167,9 @@ def _take(layer: Layer, name: str, left: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _load_vectors(layer: Layer, variables: dict[str, np.ndarray]) -> None:
-    (norm,) = layer.module.parametrizations.weight  # type: ignore[union-attr]
+    (norm,) = layer.module.parametrizations.weight
     left, right = (variables[f"spectral/{layer.norm}/{name}"] for name in "uv")
-    taps = layer.module.kernel_size  # type: ignore[union-attr]
+    taps = layer.module.kernel_size
     right = np.moveaxis(right.reshape(*taps, -1), -1, 0).ravel()
     for buffer, array in ((norm.left, left), (norm.right, right)):
         buffer.copy_(torch.from_numpy(np.ascontiguousarray(array)))
@@ -177,7 +177,7 @@ def _load_vectors(layer: Layer, variables: dict[str, np.ndarray]) -> None:
 
 def _axes(layer: nn.Module) -> int:
     """Over how many axes a convolution goes."""
-    return len(layer.kernel_size)  # type: ignore[arg-type]
+    return len(layer.kernel_size)
 
 
 def _flax_name(layer: nn.Module, name: str) -> str:
