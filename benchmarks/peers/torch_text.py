@@ -98,8 +98,7 @@ class WordCritic(nn.Module):
         self.plane.flax_name = "plane"
         widths = [2, *(width * 2**stage for stage in range(4))]
         self.convs = nn.ModuleList(
-            SameConv(before, after, kernel, 2)
-            for before, after in itertools.pairwise(widths)
+            SameConv(before, after, kernel, 2) for before, after in itertools.pairwise(widths)
         )
         self.dense = nn.Linear(2 * 2 * widths[-1], 1)
         self.dense.folds = (2, 2, widths[-1])

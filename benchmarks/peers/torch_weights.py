@@ -192,8 +192,8 @@ def _flax_name(layer: nn.Module, name: str) -> str:
 
 def _lay_out(layer: nn.Module, name: str, array: np.ndarray) -> np.ndarray:
     """From channels last, and [..., in, out], to PyTorch's order."""
-    if isinstance(layer, nn.Linear) and name == "weight":
-        if folds := getattr(layer, "folds", None):
+    if isinstance(layer, nn.Linear):
+        if (folds := getattr(layer, "folds", None)) and name == "weight":
             channels_first = np.moveaxis(array.reshape(*folds, -1), -2, 0)
             array = channels_first.reshape(array.shape)
         if unfolds := getattr(layer, "unfolds", None):

@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.peers import compiler
+from benchmarks.peers import compiler, torch_games
 from benchmarks.peers.exchange import Round, Subject
-from benchmarks.peers import torch_games
 from benchmarks.peers.torch_films import Films
 from benchmarks.peers.torch_games import Batch, Fakes, Game
 from benchmarks.peers.torch_text import TextToImage
