@@ -37,7 +37,8 @@ FLAGS.set_default("eval_every", 2_000)
 flags.DEFINE_integer("past", 8, "Frames that are given.", 1)
 flags.DEFINE_integer("future", 8, "Frames that are predicted.", 1)
 flags.DEFINE_integer("every", 1, "Every so-many-th frame of the data counts.", 1)
-flags.DEFINE_integer("side", 64, "Of a frame, in pixels: a multiple of 16.", 16)
+flags.DEFINE_integer("side", 64, "Of a frame, in pixels: a multiple of 2^depth.", 11)
+flags.DEFINE_integer("depth", 4, "How often both networks halve the sides.", 1)
 flags.DEFINE_integer("width", 64, "Channels of the generator's first convolution.", 1)
 flags.DEFINE_integer("critic_width", 32, "Channels of the critic's first convolution.", 1)
 flags.DEFINE_float("l1_weight", 1.0, "Of the distance to what really follows.", 0.0)
@@ -67,23 +68,21 @@ TINY = {
     "batch_size": 2,
     "past": 2,
     "future": 2,
-    "side": 16,
+    "side": 12,
+    "depth": 1,
     "width": 2,
     "critic_width": 2,
     "scale": "small",
     "eval_samples": 4,
 }
 
-# Both networks halve the sides so often.
-HALVINGS = 4
-
 
 def experiment() -> Experiment:
     refuse_selection(FLAGS.held_out, FLAGS.classes)
     dtype, side = jnp.dtype(FLAGS.dtype), FLAGS.side
     past, future, every, rate = FLAGS.past, FLAGS.future, FLAGS.every, FLAGS.rate
-    if side % 2**HALVINGS:
-        raise UserError(f"--side={side} must be a multiple of {2**HALVINGS}")
+    if side % 2**FLAGS.depth:
+        raise UserError(f"--side={side} must be a multiple of {2**FLAGS.depth}, or --depth less")
     if FLAGS.loss in ("wgan", "wgan_gp"):
         raise UserError(f"--loss={FLAGS.loss} needs a penalty, which this system has none of")
 
@@ -92,8 +91,8 @@ def experiment() -> Experiment:
         return PlayerSpec(network, (given,), optax.adam(FLAGS.learning_rate, b1=FLAGS.b1))
 
     system = predicting(
-        player(FramePredictor(future, FLAGS.width, HALVINGS, dtype=dtype), past),
-        player(VolumeCritic(FLAGS.critic_width, HALVINGS, dtype=dtype), past + future),
+        player(FramePredictor(future, FLAGS.width, FLAGS.depth, dtype=dtype), past),
+        player(VolumeCritic(FLAGS.critic_width, FLAGS.depth, dtype=dtype), past + future),
         losses.by_name(FLAGS.loss),
         past=past,
         l1_weight=FLAGS.l1_weight,

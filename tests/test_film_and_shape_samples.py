@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 from PIL import Image, ImageSequence
 
+from jaxgan import experiment as experiments
 from jaxgan import film_experiments, prediction_figures, shape_experiments
 from jaxgan.data.clips import Clips
 from jaxgan.data.selection import refuse_selection
@@ -117,6 +120,51 @@ def test_predictions_stand_beside_the_last_frame_repeated(predictor):
         assert isinstance(found, Measured) and set(found.stamps) == {"psnr", "ssim"}
         last = found.figures["psnr_last"]
         assert last == expected if expected else last < 20
+
+
+@pytest.fixture
+def built():
+    """A function of an experiment's name and flags that builds it."""
+
+    def build(name, **changes):
+        with flagsaver.flagsaver():
+            loaded = experiments.load(experiments.find(name))
+            for flag, value in changes.items():
+                flags.FLAGS[flag].value = value
+            return experiments.build(loaded)
+
+    return build
+
+
+def test_mocogan_is_built_by_its_flag(built):
+    found = built("video_gan", network="mocogan", side=32, width=2, frames=10)
+    assert set(found.system.players) == {"generator", "image_critic", "video_critic"}
+    shapes = {name: spec.inputs[0].shape for name, spec in found.system.players.items()}
+    assert shapes["video_critic"] == (1, 10, 32, 32, 3)
+    assert shapes["generator"] == (1, 50 + 11 * 10)
+    for changes, words in (
+        ({"frames": 9}, "at least 10"),
+        ({"n_critic": 2}, "plays without --penalty"),
+    ):
+        with pytest.raises(UserError, match=words):
+            built("video_gan", **{"network": "mocogan", "side": 32, "frames": 10, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("video_gan", {"side": 48}, "must be a power of two"),
+        ("video_gan", {"frames": 12}, "VGAN at --side=64 makes"),
+        ("video_gan", {"eval_samples": 1}, "fake"),
+        ("video_prediction", {"side": 60}, "multiple of 16"),
+        ("video_prediction", {"loss": "wgan"}, "needs a penalty"),
+        ("gan3d", {"eval_samples": 3}, "fake"),
+        ("gan3d", {"update": "simultaneous", "penalty": "r1"}, "needs --critic_most=1"),
+    ],
+)
+def test_flags_that_do_not_go_together(name, changes, words, built):
+    with pytest.raises(UserError, match=words):
+        built(name, **changes)
 
 
 def test_flags_without_a_use_are_refused():

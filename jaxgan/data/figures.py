@@ -49,7 +49,7 @@ def _film(action: str, side: int, frames: int, random: np.random.Generator) -> n
         arms, thighs = (0.25, -0.25), (0.1, -0.1)
         if action == "walk":
             # Out of the picture on one side and in again on the other.
-            x = (first + ahead * frame * pace * 0.35 + 0.2) % 1.4 - 0.2
+            x = (first + ahead * frame * pace * 0.35 + 0.05) % 1.1 - 0.05
             arms, thighs = (0.6 * swing, -0.6 * swing), (-0.5 * swing, 0.5 * swing)
         elif action == "wave":
             arms = (2.4 + 0.5 * swing, -0.2)

@@ -112,6 +112,7 @@ def hifigan(
     hop: int = 256,
     *,
     channels: int = 0,
+    blocks: int = 0,
     dtype: jnp.dtype = jnp.float32,
 ) -> HiFiGAN:
     """The generator of one of the paper's configurations.
@@ -120,6 +121,8 @@ def hifigan(
       version: 'v1', 'v2' or 'v3', of 13.92, 0.92 and 1.46 million parameters.
       hop: samples for a frame; the paper's is 256. For another one the last strides are others.
       channels: other than the version's; 0 keeps them.
+      blocks: how many of the version's residual blocks to have after each step, the narrowest
+        first; 0 is all.
       dtype: what it computes in.
 
     Raises:
@@ -128,14 +131,14 @@ def hifigan(
     """
     if version not in VERSIONS:
         raise UserError(f"--version={version}, {did_you_mean(version, VERSIONS)}")
-    own, upsampling, blocks, deep = VERSIONS[version]
+    own, upsampling, known, deep = VERSIONS[version]
     channels = channels or own
     if channels % 2 ** len(upsampling):
         raise UserError(
             f"--channels={channels}: {version} halves them {len(upsampling)} times, so they are a "
             f"multiple of {2 ** len(upsampling)}"
         )
-    return HiFiGAN(channels, _for_hop(upsampling, hop), blocks, deep, dtype)
+    return HiFiGAN(channels, _for_hop(upsampling, hop), known[: blocks or None], deep, dtype)
 
 
 def _for_hop(upsampling, hop):

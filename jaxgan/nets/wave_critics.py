@@ -72,7 +72,7 @@ class ScaleCritic(nn.Module):
     """Judges the sound as it runs, by strided and grouped convolutions (MelGAN: arXiv 1910.06711).
 
     Attributes:
-      width: as in `PeriodCritic`. Groups that narrower layers cannot have are fewer.
+      width: as in `PeriodCritic`; there are fewer groups in proportion, too.
       norm: what wraps each convolution: `SpectralNorm` or `WeightNorm`.
       dtype: what it computes in.
     """
@@ -141,6 +141,8 @@ def judge(
     features = []
     for channels, kernel, stride, groups in layers:
         channels = max(channels * width // _WIDEST, 1)
+        # As many channels to a group as in the paper: with fewer, groups cost more than they save.
+        groups = max(groups * width // _WIDEST, 1)
         while channels % groups or x.shape[-1] % groups:
             groups //= 2
         layer = Conv(

@@ -18,6 +18,7 @@ from jaxgan.metrics.ssim import ssim
 from jaxgan.metrics.stamp import Measured
 from jaxgan.ops.pixels import from_uint8
 from jaxgan.state import Network
+from jaxgan.systems.windows import windows
 
 # Low-resolution pixels on the side of a tile: a picture larger than that is worked on in parts.
 TILE = 192
@@ -45,8 +46,8 @@ def upscale(generator: Network, low: np.ndarray, *, tile: int = TILE) -> np.ndar
     """
     factor, reach = generator.module.factor, generator.module.reach
     high = np.empty((low.shape[0] * factor, low.shape[1] * factor, 3), np.uint8)
-    for top, upper, lower in _windows(low.shape[0], tile, reach):
-        for left, leftmost, rightmost in _windows(low.shape[1], tile, reach):
+    for top, upper, lower in windows(low.shape[0], tile, reach):
+        for left, leftmost, rightmost in windows(low.shape[1], tile, reach):
             size = tuple(min(side, tile + 2 * reach) for side in low.shape[:2])
             window = low[top : top + size[0], left : left + size[1]]
             enlarged = to_uint8(np.asarray(_enlarge(generator, window[None]))[0])
@@ -56,19 +57,6 @@ def upscale(generator: Network, low: np.ndarray, *, tile: int = TILE) -> np.ndar
                 enlarged[rows, columns]
             )
     return high
-
-
-def _windows(length: int, tile: int, reach: int) -> list[tuple[int, int, int]]:
-    """Where windows begin on an axis, and which part of the axis each one is kept for.
-
-    Every window has the same length, so that one compiled function serves all: at the ends it is
-    moved inward instead of padded.
-    """
-    window = min(length, tile + 2 * reach)
-    kept = [(first, min(first + tile, length)) for first in range(0, length, tile)]
-    if window == length:
-        return [(0, 0, length)]
-    return [(min(max(first - reach, 0), length - window), first, last) for first, last in kept]
 
 
 def figures(pairs: Callable[[], list[Pair]], *, border: int) -> Callable[[Networks], Measured]:

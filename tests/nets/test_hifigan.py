@@ -165,7 +165,7 @@ def test_the_scale_critic_is_strided_and_grouped(drawn, call):
     variables = drawn(critic, samples)
     logits, features = call(critic, variables, samples)
     x = samples[..., None]
-    layers = zip((1, 2, 2, 4, 4, 1, 1), (1, 4, 16, 16, 16, 16, 1), strict=True)
+    layers = zip((1, 2, 2, 4, 4, 1, 1), (1, 1, 2, 2, 2, 2, 1), strict=True)
     for layer, (stride, groups) in enumerate(layers):
         kernel = scaled(variables["params"], layer)
         x = leaky(cross_correlate(x, *kernel, stride=stride, groups=groups))
@@ -207,6 +207,7 @@ def test_other_hops_and_widths():
     assert hifigan("v1", 512).upsampling == ((8, 16), (8, 16), (4, 8), (2, 4))
     assert hifigan("v3", 128).upsampling == ((8, 16), (4, 8), (4, 8))
     assert hifigan("v3", channels=64).channels == 64
+    assert hifigan("v3", blocks=2).blocks == ((3, (1, 2)), (5, (2, 6)))
     with pytest.raises(UserError, match=r"--version=v4, .* v1, v2, v3"):
         hifigan("v4")
     with pytest.raises(UserError, match="--hop=300: it must be a power of 2"):

@@ -17,7 +17,7 @@ def test_a_kernel_is_its_gain_times_its_direction(layer, axis, others):
     """Equation 2, on kernels and gains that are not those of the start."""
     x = np.random.default_rng(0).normal(size=(2, 9, 5)).astype(np.float32)
     module = WeightNorm(layer, axis=axis)
-    first, variables = module.init_with_output(KEY, x)
+    first, variables = jax.jit(module.init_with_output)(KEY, x)
     params = variables["params"]
     bare = params["layer"]
     assert params["gain"].shape == (4 if axis == -1 else 5,)
@@ -37,7 +37,7 @@ def test_gradients_leave_the_length_of_the_direction_alone():
     """Equation 3: the gradient of v is orthogonal to v; that of the gain is along it."""
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 9, 5)), jnp.float32)
     layer, module = Conv(4, 3), WeightNorm(Conv(4, 3))
-    params = module.init(KEY, x)["params"]
+    params = jax.jit(module.init)(KEY, x)["params"]
     params = {**params, "gain": 2 * params["gain"]}
 
     def lost(params):
@@ -58,7 +58,7 @@ def test_gradients_leave_the_length_of_the_direction_alone():
 def test_a_kernel_of_zeros_stays_one():
     x = jnp.ones((1, 4, 2))
     module = WeightNorm(Conv(3, 3))
-    params = jax.tree.map(jnp.zeros_like, module.init(KEY, x)["params"])
+    params = jax.tree.map(jnp.zeros_like, jax.jit(module.init)(KEY, x)["params"])
     value, grads = jax.value_and_grad(lambda p: module.apply({"params": p}, x).sum())(params)
     assert value == 0
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))
