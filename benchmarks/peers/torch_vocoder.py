@@ -157,7 +157,8 @@ class ScaleCritic(nn.Module):
         self.convs, inputs = nn.ModuleList(), 1
         for channels, kernel, stride, groups in BY_SCALE:
             channels = max(channels * width // WIDEST, 1)
-            # Narrow layers cannot have as many.
+            # Narrow layers have as many channels to a group, if they can.
+            groups = max(groups * width // WIDEST, 1)
             while channels % groups or inputs % groups:
                 groups //= 2
             conv = nn.Conv1d(inputs, channels, kernel, stride, kernel // 2, groups=groups)

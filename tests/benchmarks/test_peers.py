@@ -312,7 +312,7 @@ def test_a_game_is_known_by_what_it_reads_and_by_its_generator():
     [
         ("video_gan", TINY_FILMS, "--ema_halflife=10"),
         ("text2image_fashion_mnist", TINY_TEXT, "--r1_weight=1"),
-        ("text2image_fashion_mnist", TINY_TEXT, "--augment=color"),
+        ("text2image_fashion_mnist", TINY_TEXT, "--augment=colour"),
         ("hifigan_vocoder", TINY_VOCODER, "--loss=hinge"),
     ],
 )
