@@ -31,7 +31,7 @@ def subject(name: str, experiment: str, *flags: str, scale: str = "full") -> Sub
     )
 
 
-# The games of pictures to pictures that have peers, at the paper's sizes for 128x128.
+# What a CPU can time at the paper's networks: pictures of 128x128, and small batches.
 SIZES = {
     "pix2pix_facades": ("--side=128", "--channels=64", "--critic_channels=64", "--batch_size=1"),
     "cyclegan_horse2zebra": (
@@ -41,19 +41,29 @@ SIZES = {
         "--critic_channels=64",
         "--batch_size=1",
     ),
+    # Without moving averages, which no peer keeps.
+    "video_gan": ("--batch_size=8", "--ema_halflife=0"),
+    "hifigan_vocoder": ("--batch_size=2",),
 }
 # Adam's first steps are signs of gradients. At the paper's learning rate two of them turn what was
-# rounding into two per cent of the losses; the time of a step does not depend on it.
-CHECKED = {"cyclegan_horse2zebra": ("--learning_rate=2e-6",)}
+# rounding into two per cent of CycleGAN's losses and two thousandths of VGAN's; the time of a step
+# does not depend on it.
+CHECKED = {
+    "cyclegan_horse2zebra": ("--learning_rate=2e-6",),
+    "video_gan": ("--learning_rate=2e-5",),
+}
 # A step at full size would take a CPU up to a minute, and one of plain layers many.
 SMALL_ON_CPU = (
     "colorize",
     "deepfake_detector",
     "denoise",
     "faceswap",
+    "gan3d",
     "inpaint_celeba",
     "pix2pix_cityscapes",
     "pix2pix_sketch2face",
+    "text2image_captions",
+    "video_prediction",
 )
 VARIANTS = (
     subject("wgan_gp", "dcgan_mnist", "--loss=wgan_gp", "--n_critic=5", "--batch_size=64"),

@@ -16,7 +16,16 @@ INSTALL = (
 
 # Written in Keras, too.
 _KERAS = ("vanilla_mnist", "dcgan_mnist", "wgan_gp", "srgan_div2k")
-SUBJECTS = (*_KERAS, "pix2pix_facades", "cyclegan_horse2zebra")
+# Convolutions over one axis, for which PyTorch has a single layout.
+_SOUNDS = ("hifigan_vocoder",)
+SUBJECTS = (
+    *_KERAS,
+    *_SOUNDS,
+    "pix2pix_facades",
+    "cyclegan_horse2zebra",
+    "text2image_fashion_mnist",
+    "video_gan",
+)
 # The tutorials of Keras call `predict` and `train_on_batch` for games of two plain losses only;
 # for the others they, too, write a step of their own.
 _PLAIN = ("vanilla_mnist", "dcgan_mnist")
@@ -40,10 +49,11 @@ def contestants(subject: str, device: str | None = None) -> dict[str, list[str]]
     if _installed("torch"):
         start = ["-m", "benchmarks.peers.torch_worker", f"--device={device}"]
         prefix = "torch" if device == "cpu" else f"torch {device}"
-        found[f"{prefix} eager"] = [*start, "--variant=eager"]
-        found[f"{prefix} channels-last"] = [*start, "--variant=channels-last"]
+        layouts = ["eager"] if subject in _SOUNDS else ["eager", "channels-last"]
+        for layout in layouts:
+            found[f"{prefix} {layout}"] = [*start, f"--variant={layout}"]
         if device == "cuda":
-            found[f"{prefix} channels-last bf16"] = [*start, "--variant=channels-last", "--bf16"]
+            found[f"{prefix} {layouts[-1]} bf16"] = [*start, f"--variant={layouts[-1]}", "--bf16"]
             found[f"{prefix} compile"] = [*start, "--variant=compile"]
             found[f"{prefix} compile bf16"] = [*start, "--variant=compile", "--bf16"]
         elif compiler() is not None:

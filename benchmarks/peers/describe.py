@@ -5,22 +5,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from absl.flags import FlagValues
 
+from benchmarks.peers.network_sizes import bare, sizes
 from jaxgan import experiment as experiments
 from jaxgan import gan_flags
 from jaxgan.errors import UserError
 from jaxgan.game import Phase, System
-from jaxgan.nets.dcgan import Critic28, Generator28
-from jaxgan.nets.mlp import MLP
-from jaxgan.nets.patch import PatchCritic
-from jaxgan.nets.resnet import ResNetGenerator
-from jaxgan.nets.srresnet import SRCritic, SRResNet
-from jaxgan.nets.unet import UNet
+from jaxgan.nets.vgan import FilmGenerator
 from jaxgan.ops.pool import Pool
-from jaxgan.state import PlayerSpec, PyTree
+from jaxgan.state import PyTree
 from jaxgan.step import Rules
 
 
@@ -32,7 +27,9 @@ class Game(NamedTuple):
       reads: the arrays of a prepared batch that it is known by.
       phases: the names of a step's phases, in order.
       losses: what `--loss` may be.
-      weights: of the losses' terms: NAME where the flag is `--NAME_weight`.
+      weights: of the losses' terms: the flags that say them.
+      generator: the network that makes its fakes, where nothing else tells it from other games.
+      spectrogram: flags of the mel spectrograms that it compares.
     """
 
     name: str
@@ -40,33 +37,57 @@ class Game(NamedTuple):
     phases: tuple[str, ...]
     losses: tuple[str, ...]
     weights: tuple[str, ...]
+    generator: type | None = None
+    spectrogram: tuple[str, ...] = ()
 
 
 ONE_CRITIC = ("critic", "generator")
+# The first that fits is played: those that read more come before those that read less.
 GAMES = (
+    Game(
+        "text",
+        frozenset({"real", "text", "meaning"}),
+        ONE_CRITIC,
+        ("bce", "lsgan"),
+        ("l1_weight", "wrong_share"),
+    ),
+    Game("films", frozenset({"real"}), ONE_CRITIC, ("bce",), ("mask_cost",), FilmGenerator),
     Game("noise", frozenset({"real"}), ONE_CRITIC, ("bce", "wgan_gp"), ()),
-    Game("upscaling", frozenset({"low", "high"}), ONE_CRITIC, ("bce",), ("adversarial",)),
+    Game("upscaling", frozenset({"low", "high"}), ONE_CRITIC, ("bce",), ("adversarial_weight",)),
     Game(
         "paired",
         frozenset({"input", "target"}),
         ONE_CRITIC,
         ("bce", "lsgan"),
-        ("adversarial", "l1"),
+        ("adversarial_weight", "l1_weight"),
     ),
     Game(
         "unpaired",
         frozenset({"a", "b"}),
         ("generators", "critics"),
         ("bce", "lsgan"),
-        ("cycle", "identity"),
+        ("cycle_weight", "identity_weight"),
+    ),
+    Game(
+        "vocoder",
+        frozenset({"samples", "mel"}),
+        ONE_CRITIC,
+        ("lsgan",),
+        ("feature_matching", "mel_weight"),
+        spectrogram=("rate", "fft", "hop", "mels"),
     ),
 )
-# Flags that no peer knows, with what they must be.
-LEFT_OUT = {
+# Flags that no peer knows, with what they must be; a game may have them among its weights.
+LEFT_OUT: dict[str, Any] = {
     "penalty": "none",
     "label_smoothing": 0,
     "feature_matching": 0,
     "perceptual_weight": 0,
+    "r1_weight": 0,
+    "augment": [],
+    "packing": 1,
+    "unrolled": 0,
+    "ema_halflife": 0,
 }
 
 
@@ -96,19 +117,18 @@ def describe(
       UserError: it is not one of the games that the peers can play.
     """
     reads = set(reads)
-    game = next((game for game in GAMES if game.reads <= reads), None)
-    if game is None:
-        raise UserError(f"{subject}: no peer plays a game that reads {', '.join(sorted(reads))}")
+    game = find_game(subject, system, reads)
     check_phases(subject, game, system, active, rules)
     if options.loss not in game.losses:
         known = " or ".join(f"--loss={loss}" for loss in game.losses)
         raise UserError(f"{subject}: the peers play with {known} only, not --loss={options.loss}")
     for name, value in LEFT_OUT.items():
-        if (given := getattr(options, name, value)) != value:
+        if name not in game.weights and (given := getattr(options, name, value)) != value:
             raise UserError(
-                f"{subject}: the peers have no --{name}, which is {given}; leave it out"
+                f"{subject}: the peers have no --{name}, which is {given}; "
+                f"say --{name}={'' if value == [] else value}"
             )
-    weights = {name: getattr(options, f"{name}_weight") for name in game.weights}
+    weights = {name.removesuffix("_weight"): getattr(options, name) for name in game.weights}
     if options.loss == "wgan_gp":
         (penalty,) = gan_flags.weighted(options)
         weights[penalty.name] = penalty.weight
@@ -130,12 +150,22 @@ def describe(
         "simultaneous": rules.simultaneous,
         "loss": options.loss,
         "weights": weights,
+        "spectrogram": {name: getattr(options, name) for name in game.spectrogram},
         "pools": {
             name: len(kept.pictures) for name, kept in memory.items() if isinstance(kept, Pool)
         },
         "networks": {name: sizes(spec) for name, spec in system.players.items()},
         "players": {name: read_adam(spec.optimiser) for name, spec in system.players.items()},
     }
+
+
+def find_game(subject: str, system: System, reads: set[str]) -> Game:
+    """The game of a system whose prepared batches have these arrays; UserError if there is none."""
+    makers = {type(bare(system.players[name])) for name in system.generators}
+    for game in GAMES:
+        if game.reads <= reads and (game.generator is None or game.generator in makers):
+            return game
+    raise UserError(f"{subject}: no peer plays a game that reads {', '.join(sorted(reads))}")
 
 
 def generates(phase: Phase, system: System) -> bool:
@@ -164,84 +194,36 @@ def check_phases(
         )
 
 
-def sizes(spec: PlayerSpec) -> dict[str, Any]:
-    """A network's kind and sizes; UserError where the peers have no such network."""
-    network, inputs = spec.network, spec.inputs[0].shape
-    channels = sum(given.shape[-1] for given in spec.inputs)
-    match network:
-        case MLP():
-            found: dict[str, Any] = {
-                "inputs": int(np.prod(inputs[1:])),
-                "features": list(network.features),
-                "picture": bool(network.shape),
-            }
-            output = jnp.tanh if network.shape else None
-            slope = 0.0 if network.shape else 0.2
-            same = network.output is output and float(
-                network.activation(jnp.float32(-1.0))
-            ) == np.float32(-slope)
-        case Generator28():
-            found, same = {"inputs": inputs[1]}, True
-        case Critic28():
-            found, same = {}, True
-        case SRResNet():
-            found = _attributes(network, "channels", "blocks", "factor")
-            same = network.normalise and not network.bicubic_skip and not network.smooth
-        case SRCritic():
-            found = {**_attributes(network, "channels", "dense"), "side": inputs[1]}
-            same = network.dense > 0
-        case UNet():
-            names = ("out_channels", "depth", "channels", "most", "dropout")
-            found = {"inputs": channels, **_attributes(network, *names)}
-            same = network.norm == "batch"
-        case ResNetGenerator():
-            found = {
-                "inputs": channels,
-                **_attributes(network, "out_channels", "blocks", "channels"),
-            }
-            same = True
-        case PatchCritic():
-            found = {"inputs": channels, **_attributes(network, "layers", "channels", "norm")}
-            same = network.norm in ("batch", "instance")
-        case _:
-            found, same = {}, False
-    if not same:
-        raise UserError(f"no peer has a network like {network}")
-    return {"kind": type(network).__name__, **found}
-
-
 def read_adam(optimiser: optax.GradientTransformation) -> dict[str, float]:
-    """The constants of an Adam, read off the first step that it takes.
+    """The constants of an Adam or AdamW, read off the first step that it takes.
 
     With a gradient g the means become (1 - b1) g and (1 - b2) g^2, and the step is
-    -learning rate * g / (g + eps).
+    -learning rate * (g / (g + eps) + weight decay * parameter).
 
     Raises:
       UserError: it keeps no such means.
     """
 
-    def first(gradient: float) -> tuple[float, Any]:
-        value = jnp.float32(1.0)
+    def first(gradient: float, parameter: float) -> tuple[float, Any]:
+        value = jnp.float32(parameter)
         with jax.numpy_dtype_promotion("standard"):
             update, state = optimiser.update(jnp.float32(gradient), optimiser.init(value), value)
         means = [part for part in jax.tree.leaves(state, is_leaf=_has_means) if _has_means(part)]
         if len(means) != 1:
-            raise UserError("the peers have no optimiser but Adam")
+            raise UserError("the peers have no optimiser but Adam and AdamW")
         return -float(update), means[0]
 
-    learning_rate, means = first(1.0)
+    learning_rate, means = first(1.0, 0.0)
     small = 1e-8
-    damped, _ = first(small)
+    damped, _ = first(small, 0.0)
+    decayed, _ = first(0.0, 1.0)
     return {
         "learning_rate": _short(learning_rate),
         "b1": _short(1 - float(means.mu)),
         "b2": _short(1 - float(means.nu)),
         "eps": _short(small * (learning_rate / damped - 1)),
+        "weight_decay": _short(decayed / learning_rate),
     }
-
-
-def _attributes(network: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(network, name) for name in names}
 
 
 def _has_means(part: Any) -> bool:

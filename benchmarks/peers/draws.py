@@ -15,6 +15,7 @@ from jax import Array
 from jaxgan.game import Batch, System
 from jaxgan.ops.pool import Pool, exchange
 from jaxgan.state import TrainState, fold, playing_networks
+from jaxgan.systems.text2image import wrong_text
 
 
 def draws(
@@ -31,9 +32,15 @@ def draws(
     """
     rows, networks = about["batch_size"], about["networks"]
     found = {}
-    if about["game"] == "noise":
+    if about["game"] in ("noise", "films"):
         shape = (rows, networks["generator"]["inputs"])
         found["latent"] = jax.random.normal(fold(key, "generate"), shape)
+    if about["game"] == "text":
+        shape = (rows, networks["generator"]["inputs"])
+        found["latent"] = jax.random.normal(fold(key, "generate", "latent"), shape)
+        chosen = fold(key, "phase", "critic", "wrong")
+        wrong = wrong_text(batch["text"], batch["meaning"], chosen)
+        found["wrong"], found["wrong_found"] = wrong
     if "gradient_penalty" in about["weights"]:
         found["mix"] = jax.random.uniform(fold(key, "phase", "critic"), (rows, 1, 1, 1))
     if any(network.get("dropout") for network in networks.values()):

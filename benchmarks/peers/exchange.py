@@ -1,10 +1,13 @@
 """The directory in which a game is handed to a peer: `subject.json` and `subject.npz`.
 
-The arrays are `params/PLAYER/PATH` and `variables/PLAYER/PATH` as Flax names and lays them out, and
-what a step reads, `step{s}/round{r}/NAME`. Pictures in [-1, 1] are `real`; `low` and `high`;
-`input` and `target`; or `a` and `b`. Random numbers are `latent`; `mix`, the share of the real in
-the points where a gradient penalty is taken; `dropout{n}`, what layer n multiplies its input by;
-and `shown_a`, `shown_b`, the places of the older fakes that a full pool shows (-1: the new one).
+The arrays are `params/PLAYER/PATH` and `variables/PLAYER/PATH` as Flax names and lays them out,
+`constants/NAME`, and what a step reads, `step{s}/round{r}/NAME`. Pictures and films in [-1, 1] are
+`real`; `low` and `high`; `input` and `target`; or `a` and `b`. Beside `real` there may be `text`,
+ids, and `meaning`, a number of what it says. Sounds are `samples`, with their `mel`. Random numbers
+are `latent`; `mix`, the share of the real in the points where a gradient penalty is taken;
+`dropout{n}`, what layer n multiplies its input by; `wrong`, texts of other rows, and `wrong_found`,
+whether the row's is wrong; and `shown_a`, `shown_b`, the places of the older fakes that a full pool
+shows (-1: the new one). The one constant is `filters` [bins, bands], of the mel spectrograms.
 """
 
 import dataclasses
@@ -24,8 +27,9 @@ class Subject:
     Attributes:
       about: `name`, `game` (as `describe` calls it), `batch_size`, `phases` in order (`name`,
         `players`, `repeats`, `gain`, and whether it `generates`: moves those who make the fakes),
-        `simultaneous`, `loss`, `weights` of its terms, `pools` (their sizes), `networks` (a
-        player's `kind` and sizes) and `players` (its Adam's constants).
+        `simultaneous`, `loss`, `weights` of its terms, `spectrogram` (`rate`, `fft`, `hop` and
+        `mels`; empty in games without sounds), `pools` (their sizes), `networks` (a player's
+        `kind` and sizes) and `players` (its Adam's constants).
       arrays: weights and data, by the names above.
     """
 
@@ -34,7 +38,17 @@ class Subject:
 
     def params(self, player: str) -> dict[str, np.ndarray]:
         """A player's parameters by their Flax paths."""
-        prefix = f"params/{player}/"
+        return self._under(f"params/{player}/")
+
+    def variables(self, player: str) -> dict[str, np.ndarray]:
+        """A player's variables by their Flax paths, the collection's name first."""
+        return self._under(f"variables/{player}/")
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """What the losses are made of beside that, by name."""
+        return self._under("constants/")
+
+    def _under(self, prefix: str) -> dict[str, np.ndarray]:
         return {
             name.removeprefix(prefix): array
             for name, array in self.arrays.items()

@@ -9,7 +9,7 @@ CPU, whose float32 is the same for every contestant.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from jaxgan.compiling import new_state
 from jaxgan.data.pipeline import row_seeds
 from jaxgan.errors import UserError
 from jaxgan.game import active_phases, rounds
+from jaxgan.ops.spectrogram import MelScale, mel_filters
 from jaxgan.state import TrainState, count_parameters, fold
 
 
@@ -70,7 +71,7 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
     number = jax.device_put(jnp.int32(settings.steps - 1), state.step.sharding)
     state = state.replace(step=number)
     compiled = built.compile([active])[active]
-    arrays = {**player_arrays(state)}
+    arrays = {**player_arrays(state), **constants(about)}
     losses = []
     for step in range(steps):
         batches = []
@@ -91,6 +92,14 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
     moves = {phase.name: sorted(phase.players) for phase in active}
     expected = {"losses": losses, "moves": moves, "parameters": counts}
     (directory / "expected.json").write_text(json.dumps(expected, indent=2) + "\n")
+
+
+def constants(about: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What the losses of a game are made of beside weights and data, by name."""
+    if not about["spectrogram"]:
+        return {}
+    # Real and fake are compared by bands up to half of the rate.
+    return {"constants/filters": mel_filters(MelScale(**about["spectrogram"]))}
 
 
 def player_arrays(state: TrainState) -> dict[str, np.ndarray]:

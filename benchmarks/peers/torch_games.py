@@ -28,9 +28,12 @@ class Game(abc.ABC):
         about: dict[str, Any],
         networks: Mapping[str, Callable[..., Tensor]],
         plain: Mapping[str, nn.Module],
+        constants: Mapping[str, Tensor],
     ):
-        """Takes what subject.json holds, the networks by player, and the same never compiled."""
+        """Takes what subject.json holds, the networks by player, the same never compiled, and
+        what else the losses are made of."""
         self.about, self.networks, self.plain = about, networks, plain
+        self.constants = constants
         self.weights: dict[str, float] = about["weights"]
         self.losses: dict[str, Loss] = {}
 

@@ -14,19 +14,38 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmarks.peers import compiler
+from benchmarks.peers import compiler, torch_games
 from benchmarks.peers.exchange import Round, Subject
-from benchmarks.peers.torch_games import GAMES, Batch, Fakes
+from benchmarks.peers.torch_films import Films
+from benchmarks.peers.torch_games import Batch, Fakes, Game
+from benchmarks.peers.torch_text import TextToImage
+from benchmarks.peers.torch_vocoder import Vocoder
 from benchmarks.peers.torch_weights import load_weights, make_network
 from benchmarks.peers.worker import cores, parser, serve
+
+GAMES: dict[str, type[Game]] = {
+    **torch_games.GAMES,
+    "text": TextToImage,
+    "films": Films,
+    "vocoder": Vocoder,
+}
+# By the number of axes.
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def allow_tf32(allowed: bool) -> None:
     """Whether CUDA may round what it multiplies in float32 to TF32, which JAX's default does."""
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
+
+
+def put_channels_last(network: nn.Module) -> None:
+    """Lays the kernels of a network's convolutions over two or three axes out channels last."""
+    for parameter in network.parameters():
+        if layout := CHANNELS_LAST.get(parameter.ndim):
+            parameter.data = parameter.data.contiguous(memory_format=layout)
 
 
 class TorchPeer:
@@ -37,31 +56,37 @@ class TorchPeer:
     def __init__(self, subject: Subject, variant: str, device: str, bf16: bool):
         self.subject, self.about = subject, subject.about
         self.device, self.bf16 = torch.device(device), bf16
-        self.channels_last = variant != "eager"
+        # Sounds have no such layout.
+        self.channels_last = variant != "eager" and self.about["game"] != "vocoder"
         self.versions = {"torch": importlib.metadata.version("torch")}
         self.networks = {}
         for player, sizes in self.about["networks"].items():
             network = make_network(sizes).to(self.device)
             if self.channels_last:
-                network = network.to(memory_format=torch.channels_last)
+                put_channels_last(network)
             self.networks[player] = network
         self.called = {
             player: torch.compile(network) if variant == "compile" else network
             for player, network in self.networks.items()
         }
         self.data = [self.place(given) for given in subject.steps()[0]]
+        self.constants = self.place(subject.constants())
 
     def reset(self) -> None:
-        self.game = GAMES[self.about["game"]](self.about, self.called, self.networks)
+        game = GAMES[self.about["game"]]
+        self.game = game(self.about, self.called, self.networks, self.constants)
         self.optimisers = {}
         for player, network in self.networks.items():
-            load_weights(network, self.subject.params(player))
+            load_weights(network, self.subject.params(player), self.subject.variables(player))
             adam = self.about["players"][player]
-            self.optimisers[player] = torch.optim.Adam(
+            decays = adam["weight_decay"] > 0
+            kind = torch.optim.AdamW if decays else torch.optim.Adam
+            self.optimisers[player] = kind(
                 network.parameters(),
                 lr=adam["learning_rate"],
                 betas=(adam["b1"], adam["b2"]),
                 eps=adam["eps"],
+                weight_decay=adam["weight_decay"],
                 fused=True,
             )
 
@@ -70,15 +95,16 @@ class TorchPeer:
         return [tensor.detach().cpu().numpy().copy() for tensor in parameters]
 
     def place(self, given: Round) -> Batch:
-        """A round's arrays on the device, pictures with channels first; whole numbers stay here."""
+        """A round's arrays on the device, pictures and films with channels first; what a pool shows
+        stays here."""
         placed: Batch = {}
         for name, array in given.items():
-            if array.dtype.kind == "i":
+            if name.startswith("shown_"):
                 placed[name] = array.tolist()
                 continue
             tensor = torch.from_numpy(array)
-            if array.ndim == 4:
-                tensor = tensor.permute(0, 3, 1, 2)
+            if array.ndim in CHANNELS_LAST:
+                tensor = tensor.movedim(-1, 1)
                 if not self.channels_last:
                     tensor = tensor.contiguous()
             placed[name] = tensor.to(self.device)

@@ -9,10 +9,12 @@ import optax
 from benchmarks.peers.draws import draws, dropout_factors, shown
 from jaxgan import losses
 from jaxgan.nets.patch import PatchCritic
+from jaxgan.nets.text2image import WordCritic, WordGenerator
 from jaxgan.nets.unet import UNet
 from jaxgan.ops.pool import Pool, exchange
 from jaxgan.state import PlayerSpec, create_state, fold, playing_networks
 from jaxgan.systems.paired import paired
+from jaxgan.systems.text2image import text2image
 
 
 def pix2pix():
@@ -70,6 +72,64 @@ def test_a_round_is_given_the_numbers_of_its_key():
     assert [*found] == ["dropout0", "dropout1", "dropout2"]
     for one, other in zip(found.values(), wanted, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def words():
+    """A small game of texts, its state and a batch, a row of which has the only other meaning."""
+
+    def player(network, *inputs):
+        return PlayerSpec(network, inputs, optax.adam(2e-4))
+
+    text = jax.ShapeDtypeStruct((1, 2), jnp.int32)
+    latent, picture = (
+        jax.ShapeDtypeStruct((1, *shape), jnp.float32) for shape in ((3,), (28, 28, 1))
+    )
+    small = {"size": 8, "embedding": 4, "features": 4}
+    system = text2image(
+        player(WordGenerator(**small, start=2, channels=(2, 2)), latent, text),
+        player(WordCritic(**small, width=1), picture, text),
+        losses.bce(),
+        latent_size=3,
+    )
+    state = create_state(system.players, system.memory, jax.random.key(0))
+    batch = {
+        "real": jnp.zeros((3, 28, 28, 1)),
+        "text": jnp.array([[2, 0], [3, 4], [2, 0]], jnp.int32),
+        "meaning": jnp.array([0, 1, 0], jnp.int32),
+    }
+    return system, state, batch
+
+
+def test_a_round_of_texts_is_given_its_latent_its_dropout_and_its_wrong_texts():
+    system, state, batch = words()
+    about = {
+        "game": "text",
+        "batch_size": 3,
+        "weights": {"l1": 100.0, "wrong_share": 0.5},
+        "networks": {"generator": {"inputs": 3, "dropout": 0.5}, "critic": {}},
+        "pools": {},
+    }
+    key = jax.random.key(5)
+    found = draws(about, system, state, batch, key)
+    assert {*found} == {"latent", "wrong", "wrong_found", "dropout0"}
+    assert found["wrong_found"].all()
+    np.testing.assert_array_equal(found["wrong"][::2], [[3, 4], [3, 4]])
+    np.testing.assert_array_equal(found["wrong"][1], [2, 0])
+    networks = playing_networks(system.players, state.players)
+    wanted, _ = jax.jit(system.generate)(networks, batch, fold(key, "generate"))
+
+    def multiply(call, inputs, options, context):
+        if isinstance(context.module, nn.Dropout):
+            return inputs[0] * found["dropout0"]
+        return call(*inputs, **options)
+
+    @jax.jit
+    def generate(network, latent, text):
+        with nn.intercept_methods(multiply):
+            return network.update(latent, text)[0]
+
+    made = generate(networks["generator"], found["latent"], batch["text"])
+    np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_what_a_full_pool_shows():

@@ -17,10 +17,15 @@ from benchmarks.peers import describe, exchange, export
 from benchmarks.peers.draws import shown
 from jaxgan.errors import UserError
 from jaxgan.game import Phase, System
+from jaxgan.nets.hifigan import HiFiGAN
 from jaxgan.nets.patch import PatchCritic
 from jaxgan.nets.resnet import ResNetGenerator
 from jaxgan.nets.srresnet import SRCritic, SRResNet
+from jaxgan.nets.text2image import WithLexicon, WordCritic, WordGenerator
 from jaxgan.nets.unet import UNet
+from jaxgan.nets.vgan import FilmGenerator
+from jaxgan.nets.volumes import VolumeCritic, VoxelGenerator
+from jaxgan.nets.wave_critics import WaveCritics
 from jaxgan.ops.pool import empty_pool
 from jaxgan.ops.pool import exchange as exchange_jax
 from jaxgan.state import PlayerSpec
@@ -71,6 +76,42 @@ TINY_CYCLEGAN = (
     "--batch_size=2",
     "--pool_size=2",
 )
+TINY_TEXT = (
+    "--experiment=text2image_fashion_mnist",
+    "--scale=full",
+    "--data=sample",
+    "--batch_size=4",
+    "--latent_size=4",
+    "--vocabulary_size=16",
+)
+TINY_FILMS = (
+    "--experiment=video_gan",
+    "--scale=full",
+    "--data=sample",
+    "--batch_size=2",
+    "--latent_size=4",
+    "--side=8",
+    "--frames=2",
+    "--width=2",
+    "--ema_halflife=0",
+)
+TINY_VOCODER = (
+    "--experiment=hifigan_vocoder",
+    "--scale=full",
+    "--data=sample",
+    "--batch_size=2",
+    "--version=v3",
+    "--channels=8",
+    "--critic_width=16",
+    "--periods=3",
+    "--scales=2",
+    "--segment=512",
+    "--rate=8000",
+    "--fft=128",
+    "--hop=64",
+    "--mels=8",
+    "--high=3000",
+)
 ONE_CRITIC = {"critic": ["critic"], "generator": ["generator"]}
 TWO_CRITICS = {"generators": ["a_to_b", "b_to_a"], "critics": ["critic_a", "critic_b"]}
 
@@ -97,12 +138,16 @@ def play(arguments, directory):
         ("pix2pix_facades", TINY_PIX2PIX, ONE_CRITIC),
         ("cyclegan_horse2zebra", TINY_CYCLEGAN, TWO_CRITICS),
         ("cyclegan_horse2zebra", (*TINY_CYCLEGAN, "--update=simultaneous"), TWO_CRITICS),
+        ("text2image_fashion_mnist", TINY_TEXT, ONE_CRITIC),
+        ("video_gan", TINY_FILMS, ONE_CRITIC),
+        ("hifigan_vocoder", TINY_VOCODER, ONE_CRITIC),
     ],
 )
 def test_torch_plays_the_same_game(tmp_path, subject, flags, moves):
     pytest.importorskip("torch")
     expected = export.export(subject, tmp_path, flags)
-    arguments = peers.contestants(subject, "cpu")["torch channels-last"]
+    found = peers.contestants(subject, "cpu")
+    arguments = found.get("torch channels-last", found["torch eager"])
     ready, checked, timed, code = play(arguments, tmp_path)
     assert ready["parameters"] == expected["parameters"] and ready["shares_fake"]
     assert checked["moved"] == expected["moves"] == moves
@@ -177,12 +222,22 @@ def test_a_gpu_has_peers_of_its_own(monkeypatch):
     assert peers.contestants("gaussians", "cuda") == {}
 
 
-@pytest.mark.parametrize("subject", ["pix2pix_facades", "cyclegan_horse2zebra"])
-def test_keras_has_no_pictures_of_pictures(monkeypatch, subject):
+@pytest.mark.parametrize(
+    "subject",
+    ["pix2pix_facades", "cyclegan_horse2zebra", "text2image_fashion_mnist", "video_gan"],
+)
+def test_keras_has_neither_pictures_of_pictures_nor_texts_nor_films(monkeypatch, subject):
     monkeypatch.setattr(peers, "_installed", lambda package: True)
     monkeypatch.setattr(peers, "compiler", lambda: "g++")
     found = peers.contestants(subject, "cpu")
     assert [*found] == ["torch eager", "torch channels-last", "torch compile"]
+
+
+def test_sounds_have_no_second_layout(monkeypatch):
+    monkeypatch.setattr(peers, "_installed", lambda package: True)
+    monkeypatch.setattr(peers, "compiler", lambda: "g++")
+    assert [*peers.contestants("hifigan_vocoder", "cpu")] == ["torch eager", "torch compile"]
+    assert "torch cuda eager bf16" in peers.contestants("hifigan_vocoder", "cuda")
 
 
 def sizes(network, *shapes):
@@ -217,6 +272,56 @@ def test_networks_of_pictures_to_pictures_are_described():
             sizes(other, (*side, 3))
 
 
+def test_networks_of_texts_films_and_sounds_are_described():
+    text = jax.ShapeDtypeStruct((1, 2), jnp.int32)
+    latent, picture = (
+        jax.ShapeDtypeStruct((1, *shape), jnp.float32) for shape in ((4,), (28, 28, 1))
+    )
+    words = WithLexicon(WordGenerator(8), dict)
+    found = describe.sizes(PlayerSpec(words, (latent, text), optax.adam(1e-3)))
+    assert (found["kind"], found["inputs"], found["size"]) == ("WordGenerator", 4, 8)
+    critic = PlayerSpec(WordCritic(8, width=2), (picture, text), optax.adam(1e-3))
+    assert describe.sizes(critic)["width"] == 2
+    film = (4, 8, 8, 3)
+    assert sizes(FilmGenerator(first=(1, 2, 2), stages=2), (4,))["first"] == (1, 2, 2)
+    assert sizes(VolumeCritic(stages=2), film)["first"] == [1, 2, 2]
+    assert sizes(HiFiGAN(), (32, 80))["inputs"] == 80
+    assert sizes(WaveCritics(scales=2), (8192,))["scales"] == 2
+    for other, shape in ((VolumeCritic(batch_norm=False), film), (VoxelGenerator(), (4,))):
+        with pytest.raises(UserError, match="no peer has a network"):
+            sizes(other, shape)
+
+
+def test_a_game_is_known_by_what_it_reads_and_by_its_generator():
+    def found(reads, generator):
+        inputs = (jax.ShapeDtypeStruct((1, 4), jnp.float32),)
+        players = {"generator": PlayerSpec(generator, inputs, optax.adam(1e-3))}
+        system = System(players=players, losses={}, generators=("generator",))
+        return describe.find_game("x", system, {*reads}).name
+
+    assert found(["real", "text", "meaning"], WithLexicon(WordGenerator(8), dict)) == "text"
+    assert found(["real"], FilmGenerator()) == "films"
+    assert found(["real"], VoxelGenerator()) == "noise"
+    assert found(["samples", "mel"], HiFiGAN()) == "vocoder"
+    with pytest.raises(UserError, match="x: no peer plays a game that reads mel"):
+        found(["mel"], HiFiGAN())
+
+
+@pytest.mark.parametrize(
+    ("subject", "flags", "flag"),
+    [
+        ("video_gan", TINY_FILMS, "--ema_halflife=10"),
+        ("text2image_fashion_mnist", TINY_TEXT, "--r1_weight=1"),
+        ("text2image_fashion_mnist", TINY_TEXT, "--augment=colour"),
+        ("hifigan_vocoder", TINY_VOCODER, "--loss=hinge"),
+    ],
+)
+def test_what_the_peers_do_not_know_is_refused_in_one_line(tmp_path, subject, flags, flag):
+    with pytest.raises(UserError, match=f"{subject}: the peers") as refused:
+        export.export(subject, tmp_path, (*flags, flag))
+    assert flag.partition("=")[0] in str(refused.value) and "\n" not in str(refused.value)
+
+
 def test_games_that_no_peer_plays_are_refused():
     game = next(game for game in describe.GAMES if game.name == "unpaired")
     makers = Phase("generators", ("a_to_b",), "generators")
@@ -241,12 +346,18 @@ def test_games_that_no_peer_plays_are_refused():
 
 def test_adam_is_read_off_its_first_step():
     found = describe.read_adam(optax.adam(3e-4, b1=0.5, b2=0.99, eps=1e-7))
-    assert found == {"learning_rate": 3e-4, "b1": 0.5, "b2": 0.99, "eps": 1e-7}
+    constants = {"learning_rate": 3e-4, "b1": 0.5, "b2": 0.99, "eps": 1e-7}
+    assert found == {**constants, "weight_decay": 0}
+    slowing = optax.exponential_decay(3e-4, 10, 0.9, staircase=True)
+    decaying = optax.adamw(slowing, b1=0.5, b2=0.99, eps=1e-7, weight_decay=0.02)
+    assert describe.read_adam(decaying) == {**constants, "weight_decay": 0.02}
 
 
 def test_a_subject_survives_its_directory(tmp_path):
     arrays = {
         "params/critic/Dense_0/kernel": np.ones((2, 3), np.float32),
+        "variables/critic/spectral/SpectralNorm_0/u": np.ones(3, np.float32),
+        "constants/filters": np.ones((5, 2), np.float32),
         "step0/round0/real": np.zeros((1, 2, 2, 1), np.float32),
         "step0/round1/real": np.ones((1, 2, 2, 1), np.float32),
     }
@@ -254,5 +365,7 @@ def test_a_subject_survives_its_directory(tmp_path):
     subject = exchange.read(tmp_path)
     assert subject.about == {"name": "x"}
     assert list(subject.params("critic")) == ["Dense_0/kernel"]
+    assert list(subject.variables("critic")) == ["spectral/SpectralNorm_0/u"]
+    assert list(subject.constants()) == ["filters"]
     ((first, second),) = subject.steps()
     assert first["real"].max() == 0 and second["real"].min() == 1
