@@ -61,6 +61,7 @@ SMALL_ON_CPU = (
     "faceswap",
     "gan3d",
     "inpaint_celeba",
+    "music_gan",
     "pix2pix_cityscapes",
     "pix2pix_sketch2face",
     "text2image_captions",
