@@ -46,11 +46,12 @@ SIZES = {
     "hifigan_vocoder": ("--batch_size=2",),
 }
 # Adam's first steps are signs of gradients. At the paper's learning rate two of them turn what was
-# rounding into two per cent of CycleGAN's losses and two thousandths of VGAN's; the time of a step
-# does not depend on it.
+# rounding into two per cent of CycleGAN's losses and thousandths of VGAN's and HiFi-GAN's; the time
+# of a step does not depend on it.
 CHECKED = {
     "cyclegan_horse2zebra": ("--learning_rate=2e-6",),
     "video_gan": ("--learning_rate=2e-5",),
+    "hifigan_vocoder": ("--learning_rate=2e-6",),
 }
 # A step at full size would take a CPU up to a minute, and one of plain layers many.
 SMALL_ON_CPU = (
@@ -60,6 +61,7 @@ SMALL_ON_CPU = (
     "faceswap",
     "gan3d",
     "inpaint_celeba",
+    "music_gan",
     "pix2pix_cityscapes",
     "pix2pix_sketch2face",
     "text2image_captions",

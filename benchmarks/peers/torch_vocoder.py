@@ -34,7 +34,8 @@ class SpectralNorm(nn.Module):
     """Divides a weight by an estimate of its largest singular value, with jaxgan's iteration.
 
     Of `torch.nn.utils.parametrizations.spectral_norm` it differs in that the right vector moves
-    first, and in that the vectors rest while the weight does: in the generator's phase.
+    first, and in that the step it takes is forgotten while the weight rests: in the generator's
+    phase.
     """
 
     def __init__(self, weight: Tensor):
@@ -45,13 +46,13 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         matrix = weight.flatten(1)
-        if weight.requires_grad:
-            with torch.no_grad():
-                right = F.normalize(torch.mv(matrix.T, self.left), dim=0)
+        with torch.no_grad():
+            right = F.normalize(torch.mv(matrix.T, self.left), dim=0)
+            left = F.normalize(torch.mv(matrix, right), dim=0)
+            if weight.requires_grad:
                 self.right.copy_(right)
-                self.left.copy_(F.normalize(torch.mv(matrix, right), dim=0))
-        # Copies: the next iteration is not to change what a gradient is made of.
-        sigma = torch.dot(self.left.clone(), torch.mv(matrix, self.right.clone()))
+                self.left.copy_(left)
+        sigma = torch.dot(left, torch.mv(matrix, right))
         return weight / sigma
 
 

@@ -107,14 +107,15 @@ def test_critics_of_sounds_and_all_that_they_see():
             close(one, other)
 
 
-def test_spectral_vectors_rest_while_the_weight_does():
+def test_spectral_vectors_are_kept_only_while_the_weight_moves():
     from benchmarks.peers.torch_vocoder import SpectralNorm
 
     weight = torch.from_numpy(normal(4, 3, 5))
     norm = SpectralNorm(weight)
     before = norm.left.clone()
-    norm(weight)
+    resting = norm(weight)
     assert torch.equal(norm.left, before)
+    assert torch.equal(norm(weight.clone().requires_grad_()).detach(), resting)
     for _ in range(50):
         scaled = norm(weight.clone().requires_grad_())
     assert not torch.equal(norm.left, before)
