@@ -64,7 +64,9 @@ SMALL_ON_CPU = (
     "music_gan",
     "pix2pix_cityscapes",
     "pix2pix_sketch2face",
+    "seqgan",
     "text2image_captions",
+    "tts_ljspeech",
     "video_prediction",
 )
 VARIANTS = (
