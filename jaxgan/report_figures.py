@@ -14,6 +14,10 @@ ACRONYMS = (
     "kid",
     "kl",
     "lpips",
+    "fad",
+    "mcd",
+    "nll",
+    "bleu",
     "rgb",
     "ema",
     "r1",
@@ -24,7 +28,7 @@ ACRONYMS = (
     "id",
 )
 CHANNELS = ("rgb", "y")
-UNITS = {"psnr": "dB"}
+UNITS = {"psnr": "dB", "mcd": "dB", "distortion": "dB"}
 # Less is better for these, wherever the word stands in a figure's name.
 LOWER = frozenset(
     [
@@ -32,6 +36,11 @@ LOWER = frozenset(
         "kid",
         "kl",
         "lpips",
+        "fad",
+        "mcd",
+        "distortion",
+        # Of self_bleu: texts that are alike.
+        "self",
         "loss",
         "error",
         "distance",

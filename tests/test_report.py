@@ -414,3 +414,20 @@ def test_names_of_phases_do_not_run_into_each_other():
     assert placed.keys() == {"pretrain", "critic", "generator"}
     assert placed["pretrain"][1] == placed["critic"][1] < placed["generator"][1]
     assert placed["generator"][0] + LETTER * len("generator") <= 386
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "unit", "higher"),
+    [
+        ("fad", "FAD", "", False),
+        ("mcd", "MCD", "dB", False),
+        ("mel_cepstral_distortion", "Mel cepstral distortion", "dB", False),
+        ("self_bleu_4", "Self BLEU 4", "", False),
+        ("bleu_4", "BLEU 4", "", True),
+        ("recognised", "Recognised", "", True),
+    ],
+)
+def test_figures_of_sounds_and_texts_know_which_way_is_better(name, label, unit, higher):
+    series = Series([0], [1.0])
+    (figure,) = figures({f"eval/{name}": series})
+    assert (figure.label, figure.unit, figure.higher_is_better) == (label, unit, higher)
