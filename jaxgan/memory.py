@@ -1,8 +1,8 @@
 """How the C library hands out memory on a CPU.
 
 A step on a CPU allocates its temporaries and frees them again. The GNU C library gets large ones
-from the kernel each time and gives them back, so that every step pays for a hundred thousand page
-faults: a fifth of the step of a U-Net. Kept memory costs none, and the process holds more of it.
+from the kernel each time and gives them back, so that every step pays for page faults. Kept memory
+costs none, and the process holds more of it.
 """
 
 import ctypes
