@@ -10,7 +10,7 @@ from absl.flags import FlagValues
 
 from jaxgan import experiment as experiments
 from jaxgan import main, parallel
-from jaxgan.compiling import abstract_batch, abstract_state, compile_steps
+from jaxgan.compiling import CompiledStep, abstract_batch, abstract_state, compile_steps
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment, Loaded
 from jaxgan.game import Phase
@@ -44,8 +44,8 @@ class Built:
 
     def compile(
         self, actives: Sequence[tuple[Phase, ...]], *, steps_per_dispatch: int = 1
-    ) -> dict[tuple[Phase, ...], Any]:
-        """The executables of steps with these phases; see `jaxgan.compiling.compile_steps`."""
+    ) -> dict[tuple[Phase, ...], CompiledStep]:
+        """The steps with these phases; see `jaxgan.compiling.compile_steps`."""
         return compile_steps(
             self.experiment,
             self.settings.rules,

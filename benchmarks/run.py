@@ -17,7 +17,7 @@ columns mean:
   that do not share it (Keras' `predict` and `train_on_batch`).
 - images/s: examples read, all rounds of a step together.
 - GFLOP/s: of the matrix products and convolutions that the mathematics asks for
-  (`benchmarks.flops`), and their share of what a large float32 matrix product reaches here.
+  (`jaxgan.flops`), and their share of what a large float32 matrix product reaches here.
 - dispatch: what the host needs for a step of the same arguments that computes nothing.
 - memory: the most that the process held: resident on CPUs, on the device elsewhere.
 - waiting: share of a training loop's time spent waiting for the pipeline, an upper bound of what is

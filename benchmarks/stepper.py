@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks.building import build
 from benchmarks.collectives import count_collectives
-from benchmarks.flops import count_flops
 from benchmarks.plain import plain_layers
 from jaxgan import memory, parallel
 from jaxgan.compiling import new_state
 from jaxgan.data.pipeline import Batches, Stack, make_batches, row_seeds
 from jaxgan.dispatch import Group, groups
+from jaxgan.flops import count_flops
 from jaxgan.game import Phase, active_phases, rounds
 from jaxgan.state import count_parameters
 from jaxgan.step import make_step
@@ -132,20 +132,18 @@ class Stepper:
         """
         found = {}
         rules = self.settings.rules
-        for active, executable in self._compiled.items():
+        for active, step in self._compiled.items():
             arguments = self._abstract, [self._abstract_batch] * rounds(active)
-            memory = executable.memory_analysis()
-            flops = count_flops(make_step(self.experiment.system, active, rules), *arguments)
             with plain_layers() as convolutions:
                 needed = count_flops(make_step(self.experiment.system, active, rules), *arguments)
             found[step_name(active)] = {
-                "flops": flops,
+                "flops": step.flops,
                 "needed_flops": needed,
                 "convolutions": convolutions(),
                 "share_of_steps": sum(g.length for g in self.period if g.active == active)
                 / self._steps,
-                "temporary_bytes": memory.temp_size_in_bytes,
-                "collectives": count_collectives(executable.as_text()),
+                "temporary_bytes": step.executable.memory_analysis().temp_size_in_bytes,
+                "collectives": count_collectives(step.executable.as_text()),
             }
         return found
 

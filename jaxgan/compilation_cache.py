@@ -1,7 +1,10 @@
 """Where compiled steps are kept between runs."""
 
+import contextlib
 import importlib.metadata
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -16,3 +19,15 @@ def enable() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache / f"xla-{version}"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Nothing that is compiled inside is written to the cache."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    least = getattr(jax.config, name)
+    jax.config.update(name, math.inf)
+    try:
+        yield
+    finally:
+        jax.config.update(name, least)

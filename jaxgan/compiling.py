@@ -1,6 +1,7 @@
 """What happens before step 1: the state's shapes and places, the compiled steps, their price."""
 
-import math
+import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import parallel
+from jaxgan import compilation_cache, flops, parallel
 from jaxgan.console import human_bytes, human_count, table
 from jaxgan.dispatch import make_group_step
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase, rounds
+from jaxgan.ops import onednn
 from jaxgan.state import TrainState, count_parameters, create_state
 from jaxgan.step import Rules, make_step
 
@@ -55,6 +57,24 @@ def abstract_batch(data: Data, mesh: jax.sharding.Mesh, batch_size: int) -> dict
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class CompiledStep:
+    """What `compile_steps` makes; to be called as the function that it was made from.
+
+    Attributes:
+      executable: `jax.stages.Compiled`.
+      flops: of one step, in its products and convolutions (see `jaxgan.flops`).
+      onednn: whether convolutions are oneDNN's.
+    """
+
+    executable: Any
+    flops: int
+    onednn: bool
+
+    def __call__(self, state: TrainState, *inputs: Any) -> tuple[TrainState, dict[str, jax.Array]]:
+        return self.executable(state, *inputs)
+
+
 def compile_steps(
     experiment: Experiment,
     rules: Rules,
@@ -63,18 +83,18 @@ def compile_steps(
     batch: Mapping[str, Any],
     *,
     steps_per_dispatch: int = 1,
-) -> dict[tuple[Phase, ...], Any]:
+) -> dict[tuple[Phase, ...], CompiledStep]:
     """Compiles the step of every set of phases, ahead of time and side by side.
 
     Returns:
-      By the phases that play: the executable of `make_step`'s function or, with several steps per
-      dispatch, of `make_group_step`'s.
+      By the phases that play: `make_step`'s function or, with several steps per dispatch,
+      `make_group_step`'s, compiled.
     """
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     mesh = shardings.step.mesh
     replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
 
-    def lower(active: tuple[Phase, ...]) -> Any:
+    def trace(active: tuple[Phase, ...]) -> Any:
         if steps_per_dispatch == 1:
             step: Any = make_step(experiment.system, active, rules)
             inputs: tuple = ([dict(batch)] * rounds(active),)
@@ -91,39 +111,42 @@ def compile_steps(
             }
             inputs = (stack, jax.ShapeDtypeStruct((), jnp.int32))
         jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated))
-        return jitted.lower(abstract, *inputs)
+        return jitted.trace(abstract, *inputs)
 
-    lowered = [lower(active) for active in actives]
-    with ThreadPoolExecutor() as pool:
-        compiled = pool.map(lambda step: step.compile(), lowered)
+    with onednn.allowed(onednn.suits(mesh)):
+        traced = [trace(active) for active in actives]
+    lowered = [step.lower() for step in traced]
+    by_onednn = [flops.calls_onednn(step.jaxpr.jaxpr) for step in traced]
+    # XLA cannot write a call of oneDNN down.
+    writing = compilation_cache.paused() if any(by_onednn) else contextlib.nullcontext()
+    with writing, ThreadPoolExecutor() as pool:
+        executables = list(pool.map(lambda step: step.compile(), lowered))
+    counts = [flops.count_jaxpr(step.jaxpr.jaxpr) for step in traced]
+    compiled = map(CompiledStep, executables, counts, by_onednn)
     return dict(zip(actives, compiled, strict=True))
 
 
-def describe(
-    abstract: TrainState, compiled: Mapping[tuple[Phase, ...], Any], accumulate: int
-) -> str:
+def describe(abstract: TrainState, compiled: Mapping[tuple[Phase, ...], CompiledStep]) -> str:
     """Tables of the players and of the compiled steps: parameters, memory, FLOPs."""
     players = [
         (name, human_count(count_parameters(player.params)), "no" if player.ema is None else "yes")
         for name, player in abstract.players.items()
     ]
     steps = []
-    for active, executable in compiled.items():
-        memory = executable.memory_analysis()
-        flops = (executable.cost_analysis() or {}).get("flops", math.nan)
-        # XLA counts the body of a loop once, however often it runs.
-        looped = accumulate > 1 or any(phase.repeats > 2 for phase in active)
+    for active, step in compiled.items():
+        memory = step.executable.memory_analysis()
         total = memory.argument_size_in_bytes + memory.temp_size_in_bytes
         steps.append(
             (
                 " + ".join(phase.name for phase in active),
-                ("at least " if looped else "") + human_count(flops),
+                human_count(step.flops),
                 human_bytes(total),
+                "oneDNN" if step.onednn else "XLA",
             )
         )
     return "\n\n".join(
         [
             table(("player", "parameters", "moving average"), players),
-            table(("step", "FLOPs", "memory on a device"), steps),
+            table(("step", "FLOPs", "memory on a device", "convolutions"), steps),
         ]
     )

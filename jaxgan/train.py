@@ -200,7 +200,7 @@ def train(
         ahead = distinct_steps(experiment.phases, settings.steps, first=first)
         began = time.monotonic()
         compiled = compile_steps(experiment, rules, ahead, abstract, batch, steps_per_dispatch=most)
-        telemetry.say(describe(abstract, compiled, rules.accumulate))
+        telemetry.say(describe(abstract, compiled))
         telemetry.say(f"compiled in {time.monotonic() - began:.1f} s")
         if jax.default_backend() == "cpu":
             memory.keep()

@@ -5,6 +5,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -87,14 +88,18 @@ def input_grad_dilated(g: Array, kernel: Array, geometry: Geometry, size: tuple[
 
 
 def input_grad_by_phases(
-    g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]
+    g: Array,
+    kernel: Array,
+    geometry: Geometry,
+    size: tuple[int, ...],
+    convolve: Callable[..., Array] | None = None,
 ) -> Array:
     """One dense stride-1 convolution that makes the prod(stride) phases of the result as channels.
 
     Counted from the start of the padding, position q * stride + r of the result sees the taps r,
     r + stride, r + 2 stride ... at the pixels q, q - 1, q - 2 ... of `g`. Every phase r thus has
     the same alignment, and a kernel cut into blocks of `stride` taps is a stride-1 kernel with
-    prod(stride) times the channels.
+    prod(stride) times the channels. `convolve` is what computes it, XLA by default.
     """
     *taps, inputs, outputs = kernel.shape
     stride = geometry.stride
@@ -114,7 +119,7 @@ def input_grad_by_phases(
         (b - 1 - f, e + 1 - m)
         for b, f, e, m in zip(blocks, first, last, g.shape[1:-1], strict=True)
     ]
-    phases = _convolve(g, jnp.flip(kernel, range(rank)), pads)
+    phases = (convolve or _convolve)(g, jnp.flip(kernel, range(rank)), pads)
     start = [low - f * s for low, f, s in zip(lows, first, stride, strict=True)]
     stop = [a + n for a, n in zip(start, size, strict=True)]
     whole = pixel_shuffle(phases, stride)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxgan.ops import onednn
 from jaxgan.ops.forms import (
     forward_by_blocks,
     forward_plain,
@@ -45,6 +46,12 @@ _FEW_INPUTS = 16
 _WIDE_GROUP = 4
 # Below so many pictures a strided weight gradient cuts them into strips.
 _FEW_PICTURES = 4
+# oneDNN lays every kernel out anew, which costs more than the products of fewer results.
+_NUMBERS_PER_RESULT = 65536
+# The phases of fewer rows than this are better made by one of its convolutions than by several.
+_MANY_ROWS = 4096
+# It writes whole rows of results: those of a weight gradient should not be shorter.
+_SHORTEST_ROW = 8
 
 
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -75,6 +82,10 @@ def _choose(
     # XLA's CPU backend computes grouped convolutions number by number.
     if on_cpu and geometry.groups > 1 and inputs >= _WIDE_GROUP:
         return _BY_GROUPS[operation]
+    if on_cpu:
+        by_onednn = _choose_onednn(operation, kernel_shape, geometry, slid)
+        if by_onednn is not None:
+            return by_onednn
     # Sums of several products need the exponent and the digits of float32.
     products = on_cpu and plain and slid.dtype == jnp.float32
     heavy = products and rows * _NUMBERS_PER_ROW <= math.prod(kernel_shape)
@@ -115,6 +126,38 @@ def _choose(
     if not strided and outputs <= 16 and outputs < inputs:
         return weight_grad_exchanged
     return weight_grad_canonical
+
+
+def _choose_onednn(
+    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry, slid: Array
+) -> Callable[..., Array] | None:
+    """The form for oneDNN, or None where it may not be used or XLA has a better one."""
+    *taps, inputs, outputs = kernel_shape
+    rows, numbers = math.prod(slid.shape[:-1]), math.prod(kernel_shape)
+    strided = max(geometry.stride) > 1
+    results = rows // math.prod(geometry.stride) if operation == "forward" else rows
+    if geometry.groups > 1 or not onednn.chosen(slid, 2 * results * numbers):
+        return None
+    if operation == "forward":
+        few = not strided and outputs <= 4 and inputs >= 16
+        return None if few or results * _NUMBERS_PER_RESULT < numbers else onednn.forward
+    if max(geometry.dilation) > 1:
+        return None
+    if operation == "input_grad":
+        if not strided or rows * _NUMBERS_PER_ROW <= numbers:
+            return None
+        uneven = any(k % s for k, s in zip(taps, geometry.stride, strict=True))
+        if inputs >= 16 and (uneven or rows >= _MANY_ROWS):
+            return onednn.input_grad_by_single_phases
+        return _input_grad_by_onednn_phases
+    if not strided and outputs <= 16 and outputs < inputs:
+        return onednn.weight_grad_exchanged
+    short = taps[-1] * inputs < _SHORTEST_ROW
+    return None if short or rows <= _FEW_ROWS else onednn.weight_grad_by_rows
+
+
+def _input_grad_by_onednn_phases(g, kernel, geometry, size):
+    return input_grad_by_phases(g, kernel, geometry, size, onednn.convolve)
 
 
 def _forward_by_groups(x: Array, kernel: Array, geometry: Geometry) -> Array:

@@ -12,7 +12,6 @@ from absl.testing import flagsaver
 
 from benchmarks import building, measure, run, stepper, subjects
 from benchmarks.contestant import Contestant
-from benchmarks.flops import count_flops
 from benchmarks.machine import kind
 from benchmarks.plain import plain_layers
 from benchmarks.stepper import steady_groups
@@ -20,6 +19,7 @@ from benchmarks.worker import time_steps
 from jaxgan import experiment as experiments
 from jaxgan.dispatch import groups
 from jaxgan.errors import UserError
+from jaxgan.flops import count_flops
 from jaxgan.game import Phase
 from jaxgan.ops.layers import Conv, ConvTranspose
 from jaxgan.step import make_step

@@ -15,24 +15,33 @@ import jax
 from jax.extend import core
 from jax.interpreters import partial_eval
 
+from jaxgan.ops import onednn
+
 
 def count_flops(function: Callable, *arguments: Any) -> int:
     """The operations of `function(*arguments)`; arrays may be `jax.ShapeDtypeStruct`.
 
     Results that nothing reads are not counted, nor is anything computed.
     """
-    closed = jax.make_jaxpr(function)(*arguments)
-    needed, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
-    return count_jaxpr(needed)
+    return count_jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def count_jaxpr(jaxpr: core.Jaxpr) -> int:
-    """The operations of a jaxpr and of all jaxprs inside it.
+    """The operations of a jaxpr and of all jaxprs inside it, less those whose result nothing reads.
 
     A scan counts as often as it turns, a conditional as its dearest branch, the body of a
     `while_loop` (whose turns the program does not say) once.
     """
-    return sum(_count_equation(equation) for equation in jaxpr.eqns)
+    needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    return sum(_count_equation(equation) for equation in needed.eqns)
+
+
+def calls_onednn(jaxpr: core.Jaxpr) -> bool:
+    """Whether a jaxpr, or one inside it, leaves a convolution to `jaxgan.ops.onednn`."""
+    return any(
+        onednn.is_call(equation) or any(map(calls_onednn, core.jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
 
 
 def _count_equation(equation: core.JaxprEqn) -> int:
@@ -41,6 +50,8 @@ def _count_equation(equation: core.JaxprEqn) -> int:
         return _count_dot(equation)
     if name == "conv_general_dilated":
         return _count_convolution(equation)
+    if onednn.is_call(equation):
+        return _count_onednn(equation)
     inner = [count_jaxpr(jaxpr) for jaxpr in core.jaxprs_in_params(params)]
     if name == "scan":
         return params["length"] * sum(inner)
@@ -81,6 +92,23 @@ def _count_convolution(equation: core.JaxprEqn) -> int:
             before=params["padding"][axis][0],
             image_dilation=params["lhs_dilation"][axis],
             kernel_dilation=params["rhs_dilation"][axis],
+        )
+    return 2 * meetings
+
+
+def _count_onednn(equation: core.JaxprEqn) -> int:
+    (image, kernel), result = map(_shape_of, equation.invars), _shape_of(equation.outvars[0])
+    window = onednn.window(equation)
+    meetings = result[0] * result[-1] * kernel[-2]
+    for axis in range(len(result) - 2):
+        meetings *= _meetings_along(
+            image[1 + axis],
+            kernel[axis],
+            result[1 + axis],
+            stride=window["strides"][axis],
+            before=window["pad_left"][axis],
+            image_dilation=1,
+            kernel_dilation=window["window_dilations"][axis],
         )
     return 2 * meetings
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from jax import lax
 
-from benchmarks.flops import count_flops
+from jaxgan.flops import count_flops
 
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 

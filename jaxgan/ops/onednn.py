@@ -1,0 +1,239 @@
+"""Convolutions by oneDNN, which jaxlib's CPU backend carries and does not use by itself.
+
+XLA has custom calls for oneDNN's operations, and a pass that puts them in, which is off in jaxlib's
+build. Here the convolution is called directly. Three things limit where:
+
+- The call is XLA's own affair and may change with any version, so it is made with the versions that
+  it was tried with (`_TRIED`), on the machines that jaxlib has oneDNN for.
+- XLA would gather a sharded batch for it, so it is made on a single device.
+- XLA cannot write an executable with it to the compilation cache.
+
+So it is made only inside `allowed(True)`, which `compiling.compile_steps` opens. Only oneDNN's
+forward convolution can be reached; gradients are written as forward convolutions. Array shapes are
+those of conv.py.
+"""
+
+import contextlib
+import functools
+import importlib.metadata
+import itertools
+import json
+import math
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.extend import core
+
+from jaxgan.ops.geometry import Geometry
+
+TARGET = "__onednn$convolution"
+_TRIED = ("0.10.2", "0.11.2", "0.12.0.1")
+# Below so many operations the call itself counts, and tiny networks are better off in the cache.
+_LEAST_OPERATIONS = 4_000_000
+
+_suited = jax.make_user_context(default_value=False)
+
+
+@functools.cache
+def _carried() -> bool:
+    """Whether this jaxlib has the call, and the processor vectors that oneDNN is written for."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    if importlib.metadata.version("jaxlib") not in _TRIED:
+        return False
+    return " avx2 " in Path("/proc/cpuinfo").read_text()
+
+
+def suits(mesh: jax.sharding.Mesh) -> bool:
+    """Whether a step that is spread over `mesh` may use oneDNN's convolutions."""
+    device = mesh.devices.flat[0]
+    return mesh.size == 1 and device.platform == "cpu" and _carried()
+
+
+def allowed(yes: bool) -> contextlib.AbstractContextManager:
+    """Whether what is traced inside may use oneDNN's convolutions; `jit` traces anew for it."""
+    return _suited(yes)
+
+
+def chosen(x: Array, operations: int) -> bool:
+    """Whether a convolution of `x` that takes so many operations is left to oneDNN here."""
+    return _suited.value and x.dtype == jnp.float32 and operations >= _LEAST_OPERATIONS
+
+
+def convolve(
+    x: Array,
+    kernel: Array,
+    padding: Sequence[tuple[int, int]],
+    *,
+    stride: Sequence[int] | None = None,
+    kernel_dilation: Sequence[int] | None = None,
+) -> Array:
+    """Cross-correlates float32 `x` with `kernel`, on one to three spatial axes.
+
+    Padding may be negative, as XLA's.
+    """
+    rank = x.ndim - 2
+    once = (1,) * rank
+    stride, dilation = stride or once, kernel_dilation or once
+    cut = [(0, 0, 0), *((min(a, 0), min(b, 0), 0) for a, b in padding), (0, 0, 0)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), cut)
+    padding = [(max(a, 0), max(b, 0)) for a, b in padding]
+    size = [
+        (n + low + high - (k - 1) * d - 1) // s + 1
+        for n, (low, high), k, d, s in zip(
+            x.shape[1:-1], padding, kernel.shape[:-2], dilation, stride, strict=True
+        )
+    ]
+    call = jax.ffi.ffi_call(
+        TARGET,
+        jax.ShapeDtypeStruct((x.shape[0], *size, kernel.shape[-1]), x.dtype),
+        vmap_method="sequential",
+        custom_call_api_version=2,
+        legacy_backend_config=json.dumps({_CONFIG: _describe(rank, padding, stride, dilation)}),
+    )
+    return call(x, kernel)
+
+
+_CONFIG = "onednn_conv_config"
+
+
+def _describe(rank, padding, stride, dilation):
+    """The message `OneDnnConvolutionConfig` of XLA's onednn_config.proto."""
+    image = {
+        "data": {
+            "batch_dim": 0,
+            "feature_dim": rank + 1,
+            "spatial_dims": list(range(1, rank + 1)),
+        }
+    }
+    kernel = {
+        "filter": {
+            "input_feature_dim": rank,
+            "output_feature_dim": rank + 1,
+            "spatial_dims": list(range(rank)),
+        }
+    }
+    return {
+        "dims": rank + 2,
+        "feature_groups": 1,
+        "input": image,
+        "kernel": kernel,
+        "output": image,
+        "window": {
+            "strides": list(stride),
+            "pad_left": [low for low, _ in padding],
+            "pad_right": [high for _, high in padding],
+            "window_dilations": list(dilation),
+        },
+    }
+
+
+def is_call(equation: core.JaxprEqn) -> bool:
+    """Whether an equation of a jaxpr is `convolve`'s call."""
+    name = equation.params.get("target_name")
+    return equation.primitive.name == "ffi_call" and name == TARGET
+
+
+def window(equation: core.JaxprEqn) -> Mapping[str, Any]:
+    """What a call says of padding ("pad_left", "pad_right"), "strides" and "window_dilations"."""
+    return json.loads(equation.params["legacy_backend_config"])[_CONFIG]["window"]
+
+
+def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    return convolve(
+        x, kernel, geometry.padding, stride=geometry.stride, kernel_dilation=geometry.dilation
+    )
+
+
+def input_grad_by_single_phases(
+    g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...]
+) -> Array:
+    """A convolution for each of the prod(stride) phases of the result, with the taps it meets.
+
+    `forms.input_grad_by_phases` makes one convolution of them all, and multiplies by zeros where
+    the stride does not divide the taps: of a 3x3 kernel at stride 2 it makes a 4x4 one.
+    """
+    taps, stride = kernel.shape[:-2], geometry.stride
+    rank = len(taps)
+    lows = [low for low, _ in geometry.padding]
+    # As in `input_grad_by_phases`, but every phase has taps of its own.
+    first = [low // s for low, s in zip(lows, stride, strict=True)]
+    last = [(low + n - 1) // s for low, n, s in zip(lows, size, stride, strict=True)]
+    extent = [e - f + 1 for f, e in zip(first, last, strict=True)]
+    phases = []
+    for phase in itertools.product(*map(range, stride)):
+        met = kernel[tuple(slice(r, None, s) for r, s in zip(phase, stride, strict=True))]
+        if not math.prod(met.shape):
+            phases.append(jnp.zeros((g.shape[0], *extent, kernel.shape[-2]), g.dtype))
+            continue
+        pads = [
+            (k - 1 - f, e + 1 - m)
+            for k, f, e, m in zip(met.shape[:-2], first, last, g.shape[1:-1], strict=True)
+        ]
+        turned = jnp.swapaxes(jnp.flip(met, range(rank)), -1, -2)
+        phases.append(convolve(g, turned, pads))
+    whole = jnp.stack(phases).reshape(*stride, *phases[0].shape)
+    beside = itertools.chain(*((rank + 1 + axis, axis) for axis in range(rank)))
+    whole = whole.transpose(rank, *beside, 2 * rank + 1).reshape(
+        g.shape[0], *(e * s for e, s in zip(extent, stride, strict=True)), -1
+    )
+    start = [low - f * s for low, f, s in zip(lows, first, stride, strict=True)]
+    stop = [a + n for a, n in zip(start, size, strict=True)]
+    return lax.slice(whole, (0, *start, 0), (g.shape[0], *stop, whole.shape[-1]))
+
+
+def weight_grad_by_rows(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
+    """The pictures of the batch are the channels of one long picture, `g` is its kernel.
+
+    The input channels become pixels: those of the last axis, `channels` to a pixel of `x`, over
+    which `g` slides with a dilation of as many. oneDNN's kernels work on rows of pixels, and the
+    taps alone would be too short a row. Wants no dilation on the last axis.
+    """
+    channels = x.shape[-1]
+    x, pads = _laid_out(x, g, geometry, taps)
+    rows = x.reshape(1, *x.shape[:-3], -1, x.shape[-1])
+    *others, (low, high) = pads
+    y = convolve(
+        rows,
+        jnp.moveaxis(g, 0, -2),
+        [*others, (low * channels, high * channels)],
+        stride=geometry.dilation,
+        kernel_dilation=(*geometry.stride[:-1], geometry.stride[-1] * channels),
+    )
+    return y.reshape(*taps, channels, g.shape[-1])
+
+
+def weight_grad_exchanged(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
+    """`weight_grad_by_rows` with `x` sliding over `g`, which visits the taps backwards.
+
+    For stride 1 and few output channels, which would leave most lanes of a vector idle.
+    """
+    pads = []
+    for n, m, extent, (low, _) in zip(
+        x.shape[1:-1], g.shape[1:-1], geometry.extents(taps), geometry.padding, strict=True
+    ):
+        before = extent - 1 - low
+        pads.append((before, n + extent - 1 - m - before))
+    y = weight_grad_by_rows(g, x, geometry._replace(padding=tuple(pads)), taps)
+    return jnp.swapaxes(jnp.flip(y, range(len(taps))), -1, -2)
+
+
+def _laid_out(x, g, geometry, taps):
+    """`x` as [*spatial, channels, batch], and what `g` needs around it to slide `taps` times."""
+    pads = []
+    for n, m, s, extent, (low, _) in zip(
+        x.shape[1:-1],
+        g.shape[1:-1],
+        geometry.stride,
+        geometry.extents(taps),
+        geometry.padding,
+        strict=True,
+    ):
+        pads.append((low, extent - 1 + (m - 1) * s + 1 - n - low))
+    return x.reshape(x.shape[0], -1).T.reshape(*x.shape[1:], x.shape[0]), pads
