@@ -19,7 +19,7 @@ import numpy as np
 from jaxgan import health
 from jaxgan.console import Console, duration
 from jaxgan.errors import UserError
-from jaxgan.metrics_log import EventFile, MetricsFile
+from jaxgan.metrics_log import EventFile, MetricsFile, read_rows
 
 # A count of everything since the first step; the mean over an interval would say nothing.
 COUNTERS = ("skipped",)
@@ -81,9 +81,18 @@ class Telemetry:
                 self.run_dir.mkdir(parents=True, exist_ok=True)
                 self._rows = MetricsFile(self.run_dir / "metrics.jsonl", start_step)
                 opened.callback(self._rows.close)
+                self._recall()
                 self._events = EventFile(self.run_dir / "tensorboard", start_step)
                 opened.callback(self._events.close)
                 self._open_files = opened.pop_all()
+
+    def _recall(self) -> None:
+        """What lasted before a run was interrupted goes on lasting, and is not said again."""
+        for row in read_rows(self.run_dir / "metrics.jsonl"):
+            means = {n: math.nan if v is None else v for n, v in row.items()}
+            known = {n: means[f"train/{n}"] for n in health.METRICS if f"train/{n}" in means}
+            if known:
+                self._watch.note(known)
 
     def __enter__(self) -> "Telemetry":
         return self

@@ -77,6 +77,21 @@ def test_the_console_shows_both_figures_and_warns_in_a_line_of_its_own(tmp_path)
     assert in_words({"critic_loss": 1.0}) == []
 
 
+@pytest.mark.parametrize("interrupted", [3, LEARNING + LASTING - 1, LEARNING + LASTING])
+def test_an_interrupted_run_warns_where_an_uninterrupted_one_would(tmp_path, interrupted):
+    stream = io.StringIO()
+    for first, last in ((0, interrupted), (interrupted, 14)):
+        with Telemetry(
+            tmp_path, total_steps=14, batch_size=4, log_every=1, start_step=first, stream=stream
+        ) as telemetry:
+            for step in range(first + 1, last + 1):
+                # Not-a-number is null in the file.
+                metrics = {"critic_accuracy": float("nan"), "diversity": 0.1}
+                telemetry.train(step, metrics)
+    warnings = [line for line in stream.getvalue().splitlines() if "warning" in line]
+    assert warnings == [f"warning, step {LEARNING + LASTING}: {SENTENCES['collapse']}"]
+
+
 def test_the_report_marks_what_stayed_wrong():
     metrics = {
         "train/critic_accuracy": Series(STEPS, steady(0.8)),
