@@ -55,7 +55,7 @@ flags.DEFINE_float("mel_weight", 45.0, "Of the log mel spectrograms' distance.")
 flags.DEFINE_float("feature_matching", 2.0, "Weight of the critics' features' distance.")
 flags.DEFINE_integer("pretrain_steps", 0, "Steps on the spectrograms' distance alone, at first.", 0)
 flags.DEFINE_float("ema_halflife", 0, "Of the generator's moving average, in segments; 0: none.", 0)
-flags.DEFINE_integer("eval_samples", 16, "Held-out clips to measure figures on.", 1)
+flags.DEFINE_integer("eval_samples", 16, "Held-out clips to measure figures on; 0: none.", 0)
 
 SMALL = {
     "version": "v3",
@@ -127,7 +127,7 @@ def experiment() -> Experiment:
     generator = hifigan(
         FLAGS.version, FLAGS.hop, channels=FLAGS.channels, blocks=FLAGS.blocks, dtype=dtype
     )
-    held_out = copy_synthesis.chosen(lambda: both()[1], FLAGS.eval_samples, scale)
+    shown = copy_synthesis.chosen(lambda: both()[1], max(FLAGS.eval_samples, 1), scale)
     start = FLAGS.pretrain_steps
     return Experiment(
         system=vocoder(
@@ -147,10 +147,10 @@ def experiment() -> Experiment:
             Phase("generator", ("generator",), "generator", start=start),
         ),
         data=data,
-        evaluate=copy_synthesis.figures(held_out, scale),
-        preview=copy_synthesis.comparison(held_out, scale),
+        evaluate=copy_synthesis.figures(shown, scale) if FLAGS.eval_samples else None,
+        preview=copy_synthesis.comparison(shown, scale),
         sample=copy_synthesis.copy_file(scale),
-        best="log_mel_l1",
+        best="log_mel_l1" if FLAGS.eval_samples else None,
         best_mode="min",
     )
 

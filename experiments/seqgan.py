@@ -25,6 +25,7 @@ from jaxgan.data.sentences import Corpus, no_spelling, open_corpus, spelling
 from jaxgan.errors import UserError
 from jaxgan.experiment import Data, Experiment
 from jaxgan.game import Phase
+from jaxgan.metrics.stamp import enough
 from jaxgan.nets.seqgan import SequenceCritic, SequenceGenerator
 from jaxgan.state import PlayerSpec
 from jaxgan.systems.seqgan import seqgan
@@ -64,7 +65,7 @@ flags.DEFINE_float("critic_learning_rate", 1e-4, "The critic's.", 0.0)
 flags.DEFINE_float(
     "ema_halflife", 0.0, "Of the generator's moving average, then the rollout policy; 0: none.", 0.0
 )
-flags.DEFINE_integer("eval_samples", 1_000, "Sentences to measure figures on.", 2)
+flags.DEFINE_integer("eval_samples", 1_000, "Sentences to measure figures on; 0: none.", 0)
 
 SMALL = {
     "steps": 2_000,
@@ -112,6 +113,8 @@ def experiment() -> Experiment:
         )
     if FLAGS.loss != "bce":
         raise UserError(f"--loss={FLAGS.loss}: the reward is a probability; use bce")
+    if FLAGS.eval_samples:
+        enough("--eval_samples: measuring sentences", 2, fake=FLAGS.eval_samples)
     size, length, dtype = FLAGS.vocabulary_size, FLAGS.length, jnp.dtype(FLAGS.dtype)
 
     @functools.cache
@@ -132,6 +135,12 @@ def experiment() -> Experiment:
         rows = corpus().train
         return Data(lambda indices, seeds: {"real": rows[indices]}, len(rows), corpus().description)
 
+    evaluate = sentence_figures.figures(
+        corpus,
+        count=FLAGS.eval_samples,
+        length=length,
+        drawn_from_grammar=FLAGS.data == "sample" and FLAGS.unit == "word",
+    )
     sequences = (jax.ShapeDtypeStruct((1, length), jnp.int32),)
     rates = [optax.constant_schedule(FLAGS.pretrain_learning_rate)]
     rates.append(optax.constant_schedule(FLAGS.learning_rate))
@@ -166,12 +175,7 @@ def experiment() -> Experiment:
             Phase("generator", ("generator",), "generator", start=judged_from),
         ),
         data=data,
-        evaluate=sentence_figures.figures(
-            corpus,
-            count=FLAGS.eval_samples,
-            length=length,
-            drawn_from_grammar=FLAGS.data == "sample" and FLAGS.unit == "word",
-        ),
+        evaluate=evaluate if FLAGS.eval_samples else None,
         preview=sentence_figures.preview(length, FLAGS.unit),
         sample=sentence_figures.sample_text(length, FLAGS.unit),
     )

@@ -67,7 +67,7 @@ def experiment() -> Experiment:
         (SIDE, SIDE, 3),
         source,
         magnify=2,
-        evaluate=gan_figures.modes(FLAGS, source),
+        evaluate=gan_figures.modes(FLAGS, source) if FLAGS.eval_samples else None,
         best="modes",
         best_mode="max",
     )

@@ -4,6 +4,7 @@ import json
 
 import jax
 import pytest
+from absl.testing import flagsaver
 
 from jaxgan import experiment as experiments
 from jaxgan import main, parallel
@@ -52,3 +53,15 @@ def test_every_experiment_says_what_it_is(name):
     assert len(experiments.first_line(file)) <= 90
     assert f"--experiment={name}" in file.read_text()
     assert len(file.read_text().splitlines()) < 230
+
+
+@pytest.mark.parametrize("name", experiments.available())
+def test_measuring_nothing_is_spelt_0(name, tiny_flags):
+    """The benchmarks count a run's executables without those of its figures."""
+    sizes = [flag.partition("=")[0].removeprefix("--") for flag in tiny_flags(name)]
+    nothing = {flag: 0 for flag in ("eval_samples", "eval_pictures") if flag in sizes}
+    with flagsaver.flagsaver():
+        loaded, _ = main.parse(["jaxgan", f"--experiment={name}", *tiny_flags(name, **nothing)])
+        experiments.settle_scale(main.FLAGS, loaded)
+        built = experiments.build(loaded)
+    assert not nothing or built.evaluate is None
