@@ -4,9 +4,9 @@
 
 For shapes out of real networks, at a small batch, the table gives the time of the value, of both
 gradients and of the gradients of a gradient penalty (second order), each alone and as the body of
-a `lax.scan`, for `jaxgan.ops.conv` and for the plain `lax` operations that flax's layers call.
-Times are medians in milliseconds per application, with the spread between the quartiles; slow
-cells are timed fewer times.
+a `lax.scan`, for `jaxgan.ops.conv` as a step on one device has it and for the plain `lax`
+operations that flax's layers call, under the same XLA flags. Times are medians in milliseconds per
+application, with the spread between the quartiles; slow cells are timed fewer times.
 """
 
 import argparse
@@ -23,6 +23,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from benchmarks.machine import describe_machine
+from jaxgan import memory, parallel, xla_flags
+from jaxgan.ops import onednn
 from jaxgan.ops.conv import conv, conv_transpose
 
 SCANNED = 2  # applications per scan
@@ -103,7 +105,8 @@ def scanned(function: Callable) -> Callable:
 
 def measure(function: Callable, x: Array, kernel: Array, applications: int) -> Timing:
     """Times the compiled function; the first run, which warms it up, also sets the repeats."""
-    compiled = jax.jit(function).lower(x, kernel).compile()
+    with onednn.allowed(onednn.suits(parallel.make_mesh(jax.devices()[:1]))):
+        compiled = jax.jit(function).lower(x, kernel).compile()
 
     def run() -> float:
         start = time.perf_counter()
@@ -149,6 +152,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="PATH", help="also write the figures to this file")
     options = parser.parse_args()
+    memory.one_heap()
+    xla_flags.settle()
 
     machine = describe_machine()
     print("  ".join(f"{name} {value}" for name, value in machine.items()))

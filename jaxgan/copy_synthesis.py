@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from jaxgan import processes
 from jaxgan.data.audio import read_clip, write_wav
@@ -146,7 +147,8 @@ def comparison(
 def copy_file(scale: MelScale) -> Callable[[Networks, SampleRequest], Path]:
     """Makes the `sample` of a vocoder: copies a clip of any length from one file into another.
 
-    It says how many times faster than real time the network was, without its compilation.
+    It says how many times faster than real time the network was, and Griffin-Lim from the same
+    spectrogram, both without their compilation.
     """
 
     def sample(networks: Networks, request: SampleRequest) -> Path:
@@ -160,10 +162,13 @@ def copy_file(scale: MelScale) -> Callable[[Networks, SampleRequest], Path]:
             )
         padded = np.pad(clip, (0, -len(clip) % scale.hop))[None]
         copy = copied(networks, padded, scale)[0, : len(clip)]
-        seconds, factor = real_time_factor(networks, padded, scale)
+        length = len(clip) / scale.rate
+        network = seconds_to_copy(functools.partial(vocode, networks["generator"]), padded, scale)
+        without = seconds_to_copy(_without_network(scale), padded, scale)
         processes.say(
-            f"{len(clip) / scale.rate:.2f} s of sound in {seconds:.2f} s, {factor:.1f} times real "
-            f"time, on {jax.devices()[0].device_kind}"
+            f"{length:.2f} s of sound on {jax.devices()[0].device_kind}: in {network:.2f} s by the "
+            f"network, {length / network:.1f} times real time; in {without:.2f} s by Griffin-Lim, "
+            f"{length / without:.1f} times"
         )
         return write_wav(request.output, copy, scale.rate)
 
@@ -177,22 +182,26 @@ def copied(networks: Networks, clips: np.ndarray, scale: MelScale) -> np.ndarray
 
 def without_network(clips: np.ndarray, scale: MelScale) -> np.ndarray:
     """Griffin-Lim's copies of clips float32 [count, n], always from the same phases."""
-    mel = _log_mel(jnp.asarray(clips), scale)
-    return np.asarray(vocode_without(mel, scale, jax.random.key(0)))
+    return np.asarray(_without_network(scale)(_log_mel(jnp.asarray(clips), scale)))
 
 
-def real_time_factor(networks: Networks, clip: np.ndarray, scale: MelScale) -> tuple[float, float]:
-    """The seconds that a vocoder takes for a clip [1, n], and how many times less than the clip's.
+def _without_network(scale: MelScale) -> Callable[[Array], Array]:
+    return lambda mel: vocode_without(mel, scale, jax.random.key(0))
 
-    The best of three, of a spectrogram that is there already; it must have been compiled before.
+
+def seconds_to_copy(sound_of: Callable[[Array], Array], clip: np.ndarray, scale: MelScale) -> float:
+    """The seconds that `sound_of` takes from the log-mel spectrogram of a clip [1, n] to its sound.
+
+    The best of three after one that may compile.
     """
-    mel = jax.block_until_ready(_log_mel(jnp.asarray(clip), scale))
+    mel = _log_mel(jnp.asarray(clip), scale)
+    jax.block_until_ready(sound_of(mel))
     taken = []
     for _ in range(3):
         start = time.perf_counter()
-        jax.block_until_ready(vocode(networks["generator"], mel))
+        jax.block_until_ready(sound_of(mel))
         taken.append(time.perf_counter() - start)
-    return min(taken), clip.shape[1] / scale.rate / min(taken)
+    return min(taken)
 
 
 _picture_of = jax.jit(picture_of, static_argnames="scale")

@@ -24,11 +24,12 @@ ALIKE = (0.8, 1.25)
 
 SENTENCES = {
     "collapse": "the samples have much less variety than the data: the generator is collapsing; "
-    "try --minibatch_discrimination, --penalty=r1 or, without classes, --packing=2",
-    "strong": "the critic is almost never wrong, so the generator learns little from it; try "
-    "--penalty=r1, a lower learning rate or, for pictures, --augment",
-    "weak": "the critic only guesses, though the samples' variety is not the data's; try "
-    "--n_critic=2 or a weaker penalty",
+    "of what --help lists for this experiment try --minibatch_discrimination, --penalty=r1 or, "
+    "without classes, --packing=2",
+    "strong": "the critic is almost never wrong, so the generator learns little from it; of what "
+    "--help lists for this experiment try --penalty=r1, a lower learning rate or --augment",
+    "weak": "the critic only guesses, though the samples' variety is not the data's; of what "
+    "--help lists for this experiment try --n_critic=2 or a weaker penalty",
 }
 METRICS = ("critic_accuracy", "diversity")
 

@@ -142,7 +142,8 @@ def play(
             made = draw(system, seen, batch, fold(draw_key, "generate"))
             drawn.append(made)
         moved = move(system, phase, seen, now.memory, batch, made, key, table.step)
-    norm = optax.tree.norm(moved.gradients)
+    # Adam squares gradients as well, and XLA would write these down to square each only once.
+    norm = optax.tree.norm(jax.lax.optimization_barrier(moved.gradients))
     finite = now.finite & jnp.isfinite(moved.loss) & jnp.isfinite(norm)
     for name, gradients in moved.gradients.items():
         own[name] = update_player(system.players[name], own[name], gradients, moved.variables[name])

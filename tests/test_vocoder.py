@@ -1,5 +1,7 @@
 """The vocoder's system: what its players lose, and its copies of any length."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,10 @@ import optax
 import pytest
 
 from jaxgan import losses
+from jaxgan.copy_synthesis import copy_file
+from jaxgan.data.audio import read_clip, write_wav
+from jaxgan.errors import UserError
+from jaxgan.experiment import SampleRequest
 from jaxgan.game import Turn
 from jaxgan.nets.hifigan import HiFiGAN
 from jaxgan.nets.wave_critics import WaveCritics
@@ -156,3 +162,20 @@ def test_griffin_lims_copy_lies_where_the_clip_does():
     energy = np.convolve(np.square(copy[0]), np.ones(64), "same")
     onset = np.flatnonzero(energy > 0.5 * np.median(energy[2500:3500]))[0]
     assert abs(onset - 2000) < 64
+
+
+def test_a_file_is_copied_and_both_ways_are_timed(drawn_network, tmp_path, capsys):
+    clip = 0.3 * np.sin(np.arange(517) / 5).astype(np.float32)
+    given = write_wav(tmp_path / "given.wav", clip, SCALE.rate, synthetic=False)
+    request = SampleRequest(given, tmp_path / "copy.wav", 0, 1)
+    assert copy_file(SCALE)({"generator": drawn_network}, request) == request.output
+    copy = read_clip(request.output, SCALE.rate)
+    assert copy.shape == clip.shape and np.abs(copy).max() > 0
+    said = capsys.readouterr().out
+    network, without = re.findall(
+        r"in ([\d.]+) s by (?:the network|Griffin-Lim), [\d.]+ times", said
+    )
+    assert said.startswith("0.06 s of sound on cpu: in ") and float(network) + float(without) >= 0
+    write_wav(given, clip[: SCALE.fft - 1], SCALE.rate, synthetic=False)
+    with pytest.raises(UserError, match=r"63 samples at 8000 Hz, and a frame .* has 64"):
+        copy_file(SCALE)({"generator": drawn_network}, request)

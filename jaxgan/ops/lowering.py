@@ -49,7 +49,7 @@ _FEW_PICTURES = 4
 # oneDNN lays every kernel out anew, which costs more than the products of fewer results.
 _NUMBERS_PER_RESULT = 65536
 # The phases of fewer rows than this are better made by one of its convolutions than by several.
-_MANY_ROWS = 4096
+_MANY_ROWS = 1024
 # It writes whole rows of results: those of a weight gradient should not be shorter.
 _SHORTEST_ROW = 8
 

@@ -157,24 +157,27 @@ def input_grad_by_single_phases(
     """A convolution for each of the prod(stride) phases of the result, with the taps it meets.
 
     `forms.input_grad_by_phases` makes one convolution of them all, and multiplies by zeros where
-    the stride does not divide the taps: of a 3x3 kernel at stride 2 it makes a 4x4 one.
+    the stride does not divide the taps (of a 3x3 kernel at stride 2 it makes a 4x4 one), and beyond
+    the edges, where its phases do not begin together.
     """
     taps, stride = kernel.shape[:-2], geometry.stride
     rank = len(taps)
-    lows = [low for low, _ in geometry.padding]
-    # As in `input_grad_by_phases`, but every phase has taps of its own.
-    first = [low // s for low, s in zip(lows, stride, strict=True)]
-    last = [(low + n - 1) // s for low, n, s in zip(lows, size, stride, strict=True)]
-    extent = [e - f + 1 for f, e in zip(first, last, strict=True)]
+    extent = [-(-n // s) for n, s in zip(size, stride, strict=True)]
     phases = []
-    for phase in itertools.product(*map(range, stride)):
-        met = kernel[tuple(slice(r, None, s) for r, s in zip(phase, stride, strict=True))]
+    for place in itertools.product(*map(range, stride)):
+        # Position p of the result sees the taps r, r + stride ... at the pixels q, q - 1 ... of
+        # `g`, with p + low = q * stride + r.
+        starts = [
+            divmod(p + low, s)
+            for p, s, (low, _) in zip(place, stride, geometry.padding, strict=True)
+        ]
+        met = kernel[tuple(slice(r, None, s) for (_, r), s in zip(starts, stride, strict=True))]
         if not math.prod(met.shape):
             phases.append(jnp.zeros((g.shape[0], *extent, kernel.shape[-2]), g.dtype))
             continue
         pads = [
-            (k - 1 - f, e + 1 - m)
-            for k, f, e, m in zip(met.shape[:-2], first, last, g.shape[1:-1], strict=True)
+            (k - 1 - q, q + e - m)
+            for k, (q, _), e, m in zip(met.shape[:-2], starts, extent, g.shape[1:-1], strict=True)
         ]
         turned = jnp.swapaxes(jnp.flip(met, range(rank)), -1, -2)
         phases.append(convolve(g, turned, pads))
@@ -183,9 +186,7 @@ def input_grad_by_single_phases(
     whole = whole.transpose(rank, *beside, 2 * rank + 1).reshape(
         g.shape[0], *(e * s for e, s in zip(extent, stride, strict=True)), -1
     )
-    start = [low - f * s for low, f, s in zip(lows, first, stride, strict=True)]
-    stop = [a + n for a, n in zip(start, size, strict=True)]
-    return lax.slice(whole, (0, *start, 0), (g.shape[0], *stop, whole.shape[-1]))
+    return lax.slice(whole, (0,) * (rank + 2), (g.shape[0], *size, whole.shape[-1]))
 
 
 def weight_grad_by_rows(x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]) -> Array:
