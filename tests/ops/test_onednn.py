@@ -97,11 +97,12 @@ def test_forms_are_chosen_by_shape():
         # Few outputs, or hardly a result for so large a kernel.
         assert chosen("forward", (4, 4, 64, 1), (64, 28, 28, 64)) == "forward_by_products"
         assert chosen("forward", (4, 4, 512, 512), (1, 2, 2, 512), 2) == "forward_of_few"
-        # What multiplies by no zeros in one piece, and what would.
-        even = chosen("input_grad", (4, 4, 64, 128), (8, 14, 14, 128), 2)
+        # What is worth calls of its own: many rows, and zeros that are not multiplied by.
+        even = chosen("input_grad", (4, 4, 64, 128), (2, 14, 14, 128), 2)
         assert even == "_input_grad_by_onednn_phases"
-        uneven = chosen("input_grad", (3, 3, 64, 128), (8, 14, 14, 128), 2)
-        assert uneven == "input_grad_by_single_phases"
+        uneven = chosen("input_grad", (3, 3, 64, 128), (2, 14, 14, 128), 2)
+        many = chosen("input_grad", (4, 4, 64, 128), (8, 14, 14, 128), 2)
+        assert uneven == many == "input_grad_by_single_phases"
         assert chosen("input_grad", (3, 3, 64, 64), (8, 14, 14, 64)) == "_input_grad_turned"
         assert chosen("weight_grad", (4, 4, 64, 128), (64, 14, 14, 128), 2) == "weight_grad_by_rows"
         assert chosen("weight_grad", (4, 4, 1, 64), (64, 14, 14, 64), 2) == "weight_grad_canonical"
