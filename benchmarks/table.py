@@ -25,6 +25,7 @@ BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 HEADER = (
     "system",
     "jaxgan, ms a step (spread)",
+    "samples a second",
     "GFLOP/s",
     "of the matrix product",
     "plain flax / jaxgan",
@@ -98,6 +99,11 @@ def short(milliseconds: float) -> str:
     return f"{milliseconds:.{min(decimals, 2)}f}"
 
 
+def rate(per_second: float) -> str:
+    """Three figures at least, and never an exponent."""
+    return f"{per_second:,.0f}" if per_second >= 100 else short(per_second)
+
+
 def why_not(peer: Mapping[str, Any]) -> str:
     """Why a peer has no ratio."""
     if "not the same computation" in peer.get("error", ""):
@@ -115,6 +121,7 @@ def row(name: str, system: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         f"{short(own['median'])} ({short(own['spread'])})",
+        rate(system["images_per_second"]),
         f"{system['gflops']:.3g}",
         f"{system['share_of_matmul']['median']:.0%}",
         plain_cell(system),
@@ -146,6 +153,7 @@ def bfloat16_row(name: str, system: Mapping[str, Any]) -> list[tuple[str, ...]]:
         (
             f"{name}, bfloat16",
             f"{short(own['median'])} ({short(own['spread'])})",
+            rate(1000 * system["images_per_step"] / own["median"]),
             f"{gflops:.3g}",
             f"{gflops / ceiling['median']:.0%}" if ceiling else NONE,
             NONE,
@@ -169,7 +177,8 @@ def section(suite: str, result: Mapping[str, Any]) -> str:
     bfloat16 = median("matmul_gflops_bfloat16")
 
     def label(name: str) -> str:
-        return f"`{name}`" + f" ({systems[name]['commit']})" * several
+        small = ", small scale" * ("--scale=small" in systems[name]["flags"])
+        return f"`{name}`{small}" + f" ({systems[name]['commit']})" * several
 
     chip = f"{machine['cores']} cores of {machine['processor']}"
     if suite == "gpu":

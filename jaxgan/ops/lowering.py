@@ -38,7 +38,7 @@ from jaxgan.ops.products import (
 # Below so many rows of a matrix product, laying a kernel out anew costs more than the product: a
 # row for every so many of its numbers. Measured from 1 to 1024 rows, 0.5 to 8 million numbers.
 _NUMBERS_PER_ROW = 8192
-# Up to so many rows a weight gradient is one product of all taps.
+# Up to so many rows a weight gradient is one product of all taps, and oneDNN is not worth a call.
 _FEW_ROWS = 64
 # Up to so many channels of a volume, strided convolutions are products.
 _FEW_INPUTS = 16
@@ -46,8 +46,6 @@ _FEW_INPUTS = 16
 _WIDE_GROUP = 4
 # Below so many pictures a strided weight gradient cuts them into strips.
 _FEW_PICTURES = 4
-# oneDNN lays every kernel out anew, which costs more than the products of fewer results.
-_NUMBERS_PER_RESULT = 65536
 # The phases of fewer rows than this are better made by one of its convolutions than by several.
 _MANY_ROWS = 1024
 # It writes whole rows of results: those of a weight gradient should not be shorter.
@@ -140,7 +138,8 @@ def _choose_onednn(
         return None
     if operation == "forward":
         few = not strided and outputs <= 4 and inputs >= 16
-        return None if few or results * _NUMBERS_PER_RESULT < numbers else onednn.forward
+        # oneDNN lays every kernel out anew, which costs more than the products of few results.
+        return None if few or results <= _FEW_ROWS else onednn.forward
     if max(geometry.dilation) > 1:
         return None
     if operation == "input_grad":

@@ -28,13 +28,15 @@ def test_a_row_names_the_best_peer_and_compares_every_peer_with_its_equal():
     }
     text = table.text([result(own, peers=peers)])
     cells = next(line for line in text.splitlines() if "`digits`" in line).split(" | ")
-    assert cells[3:7] == ["80%", "4.00", "torch channels-last, 150", "1.50"]
-    assert cells[7] == (
+    assert cells[2] == "80.0" and cells[4:8] == ["80%", "4.00", "torch channels-last, 150", "1.50"]
+    assert cells[8] == (
         "torch eager 1.80, torch channels-last 1.50, keras tensorflow 2.00 (two fakes), "
         "keras jax failed"
     )
     assert "geometric mean of 1 systems: 1.50" in text
     assert "**GPU**: not measured" in text
+    small = table.text([result(flags=["--experiment=digits", "--scale=small"])])
+    assert "| `digits`, small scale |" in small and "small" not in text
 
 
 def test_bfloat16_has_a_row_of_its_own():
@@ -48,12 +50,12 @@ def test_bfloat16_has_a_row_of_its_own():
     made["ceilings"]["matmul_gflops_bfloat16"] = summary([6000.0])
     text = table.text([made])
     rows = [line.split(" | ") for line in text.splitlines() if "`digits`" in line]
-    assert [row[5:8] for row in rows] == [
+    assert [row[6:9] for row in rows] == [
         ["torch cuda compile, 15.0", "1.50", "torch cuda compile 1.50"],
         ["torch cuda compile bf16, 6.00", "1.50", "torch cuda compile bf16 1.50"],
     ]
-    # 12 GFLOP in 4 ms.
-    assert rows[1][2:4] == ["3e+03", "50%"] and "in bfloat16 6000" in text
+    # 8 samples and 12 GFLOP in 4 ms.
+    assert rows[1][2:5] == ["2,000", "3e+03", "50%"] and "in bfloat16 6000" in text
     assert "**CPU**: not measured" in text
 
 
