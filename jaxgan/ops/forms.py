@@ -133,7 +133,7 @@ def weight_grad_native(x: Array, g: Array, geometry: Geometry, taps: tuple[int, 
         x,
         g,
         geometry.dilation,
-        _weight_grad_padding(x, g, geometry, taps),
+        weight_grad_padding(x, g, geometry, taps),
         rhs_dilation=geometry.stride,
         dimension_numbers=(f"C{spatial}N", f"I{spatial}O", f"{spatial}NC"),
         batch_group_count=geometry.groups,
@@ -150,7 +150,7 @@ def weight_grad_canonical(x: Array, g: Array, geometry: Geometry, taps: tuple[in
     y = _convolve(
         x.transpose(x.ndim - 1, *spatial, 0),
         g.transpose(*spatial, 0, g.ndim - 1),
-        _weight_grad_padding(x, g, geometry, taps),
+        weight_grad_padding(x, g, geometry, taps),
         stride=geometry.dilation,
         kernel_dilation=geometry.stride,
     )
@@ -186,18 +186,28 @@ def weight_grad_exchanged(x: Array, g: Array, geometry: Geometry, taps: tuple[in
     The zeros around `g` are put there by hand: XLA's CPU backend takes a kernel that is larger than
     its image for a loop over single numbers.
     """
-    pads = []
-    for n, m, extent, (low, _) in zip(
-        x.shape[1:-1], g.shape[1:-1], geometry.extents(taps), geometry.padding, strict=True
-    ):
-        before = extent - 1 - low
-        pads.append((before, n + extent - 1 - m - before, 0))
+    pads = [(low, high, 0) for low, high in exchanged_padding(x, g, geometry, taps)]
     g = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
     y = weight_grad_canonical(g, x, geometry._replace(padding=((0, 0),) * len(taps)), taps)
     return jnp.swapaxes(jnp.flip(y, range(len(taps))), -1, -2)
 
 
-def _weight_grad_padding(x, g, geometry, taps):
+def exchanged_padding(
+    x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]
+) -> list[tuple[int, int]]:
+    """Padding that makes `x` slide over `g` exactly `taps` times, at stride 1."""
+    pads = []
+    for n, m, extent, (low, _) in zip(
+        x.shape[1:-1], g.shape[1:-1], geometry.extents(taps), geometry.padding, strict=True
+    ):
+        before = extent - 1 - low
+        pads.append((before, n + extent - 1 - m - before))
+    return pads
+
+
+def weight_grad_padding(
+    x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...]
+) -> list[tuple[int, int]]:
     """Padding that makes `g`, spread out by the stride, slide over `x` exactly `taps` times."""
     pads = []
     for n, m, s, extent, (low, _) in zip(

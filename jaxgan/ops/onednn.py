@@ -30,6 +30,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.extend import core
 
+from jaxgan.ops.forms import exchanged_padding, weight_grad_padding
 from jaxgan.ops.geometry import Geometry
 
 TARGET = "__onednn$convolution"
@@ -197,9 +198,9 @@ def weight_grad_by_rows(x: Array, g: Array, geometry: Geometry, taps: tuple[int,
     taps alone would be too short a row. Wants no dilation on the last axis.
     """
     channels = x.shape[-1]
-    x, pads = _laid_out(x, g, geometry, taps)
-    rows = x.reshape(1, *x.shape[:-3], -1, x.shape[-1])
-    *others, (low, high) = pads
+    *others, (low, high) = weight_grad_padding(x, g, geometry, taps)
+    *spatial, last = x.shape[1:-1]
+    rows = x.reshape(len(x), -1).T.reshape(1, *spatial, last * channels, len(x))
     y = convolve(
         rows,
         jnp.moveaxis(g, 0, -2),
@@ -215,26 +216,6 @@ def weight_grad_exchanged(x: Array, g: Array, geometry: Geometry, taps: tuple[in
 
     For stride 1 and few output channels, which would leave most lanes of a vector idle.
     """
-    pads = []
-    for n, m, extent, (low, _) in zip(
-        x.shape[1:-1], g.shape[1:-1], geometry.extents(taps), geometry.padding, strict=True
-    ):
-        before = extent - 1 - low
-        pads.append((before, n + extent - 1 - m - before))
+    pads = exchanged_padding(x, g, geometry, taps)
     y = weight_grad_by_rows(g, x, geometry._replace(padding=tuple(pads)), taps)
     return jnp.swapaxes(jnp.flip(y, range(len(taps))), -1, -2)
-
-
-def _laid_out(x, g, geometry, taps):
-    """`x` as [*spatial, channels, batch], and what `g` needs around it to slide `taps` times."""
-    pads = []
-    for n, m, s, extent, (low, _) in zip(
-        x.shape[1:-1],
-        g.shape[1:-1],
-        geometry.stride,
-        geometry.extents(taps),
-        geometry.padding,
-        strict=True,
-    ):
-        pads.append((low, extent - 1 + (m - 1) * s + 1 - n - low))
-    return x.reshape(x.shape[0], -1).T.reshape(*x.shape[1:], x.shape[0]), pads
