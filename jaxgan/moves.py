@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan import guarded
 from jaxgan.game import Batch, Outcome, Phase, System, Turn
 from jaxgan.state import Player, PlayerSpec, PyTree, fold, playing_networks
 
@@ -165,25 +166,43 @@ def move_in_parts(
     return Moved(gradients, variables, memory, loss, metrics)
 
 
-def update_player(spec: PlayerSpec, player: Player, gradients: PyTree, variables: PyTree) -> Player:
-    """One optimiser step of one player, and its projection."""
+def update_player(
+    spec: PlayerSpec,
+    player: Player,
+    gradients: PyTree,
+    variables: PyTree,
+    finite: jax.Array | None = None,
+) -> Player:
+    """One optimiser step of one player, and its projection; none unless `finite`, if given."""
     # optax raises a float to the integer count of updates, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
-        updates, opt_state = spec.optimiser.update(gradients, player.opt_state, player.params)
+        if finite is None:
+            updates, opt_state = spec.optimiser.update(gradients, player.opt_state, player.params)
+        else:
+            updates, opt_state = guarded.update(
+                spec.optimiser, gradients, player.opt_state, player.params, finite
+            )
     params = optax.apply_updates(player.params, updates)
     if spec.project is not None:
         params = spec.project(params)
+    if finite is not None:
+        keep = partial(jnp.where, finite)
+        params = jax.tree.map(keep, params, player.params)
+        variables = jax.tree.map(keep, variables, player.variables)
     return player.replace(params=params, variables=variables, opt_state=opt_state)
 
 
-def average_player(spec: PlayerSpec, player: Player, step: jax.Array, batch_size: int) -> Player:
+def average_player(
+    spec: PlayerSpec, player: Player, step: jax.Array, batch_size: int, finite: jax.Array
+) -> Player:
     """Moves a player's average towards its parameters, by one step's worth of images."""
     if spec.ema_halflife is None:
         return player
     seen = (step + 1).astype(jnp.float32) * batch_size
     halflife = jnp.minimum(spec.ema_halflife, EMA_RAMPUP * seen)
     rate = 1 - 0.5 ** (batch_size / halflife)
-    return player.replace(ema=optax.incremental_update(player.params, player.ema, rate))
+    average = optax.incremental_update(player.params, player.ema, rate)
+    return player.replace(ema=jax.tree.map(partial(jnp.where, finite), average, player.ema))
 
 
 def _by_sample(gain: jax.Array, leaf: jax.Array) -> jax.Array:

@@ -71,6 +71,8 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
       and the count of skipped steps.
     """
     count = rounds(active)
+    earlier = {name for phase in active[:-1] for name in phase.players}
+    only_last = set(active[-1].players) - earlier if active[-1].repeats == 1 else set()
 
     def step(
         state: TrainState, batches: Sequence[Batch]
@@ -90,19 +92,21 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
             if twice := metrics.keys() & reported.keys():
                 raise ValueError(f"two phases of one step report {sorted(twice)}: rename one")
             metrics |= reported
-        moved = {name for phase in active for name in phase.players}
-        players = {
-            name: average_player(system.players[name], player, state.step, rules.batch_size)
-            if name in moved
-            else player
-            for name, player in now.players.items()
-        }
         keep = partial(jnp.where, now.finite)
+        players = dict(now.players)
+        for name in {name for phase in active for name in phase.players}:
+            player = players[name]
+            # What the only update of the last phase has left, it has left by the same rule.
+            if name not in only_last:
+                player = jax.tree.map(keep, player, state.players[name])
+            players[name] = average_player(
+                system.players[name], player, state.step, rules.batch_size, now.finite
+            )
         skipped = state.skipped + jnp.where(now.finite, 0, 1).astype(jnp.int32)
         after = TrainState(
             step=state.step + 1,
             key=state.key,
-            players=jax.tree.map(keep, players, dict(state.players)),
+            players=players,
             memory=jax.tree.map(keep, now.memory, state.memory),
             skipped=skipped,
         )
@@ -146,7 +150,9 @@ def play(
     norm = optax.tree.norm(jax.lax.optimization_barrier(moved.gradients))
     finite = now.finite & jnp.isfinite(moved.loss) & jnp.isfinite(norm)
     for name, gradients in moved.gradients.items():
-        own[name] = update_player(system.players[name], own[name], gradients, moved.variables[name])
+        own[name] = update_player(
+            system.players[name], own[name], gradients, moved.variables[name], finite
+        )
     metrics = {f"{phase.name}_loss": moved.loss, f"{phase.name}_grad_norm": norm, **moved.metrics}
     return Played({**now.players, **own}, moved.memory, finite), metrics
 

@@ -298,13 +298,32 @@ def test_moving_average_has_its_half_life_in_images_and_ramps_up():
         close(generator.ema, expected)
 
 
-def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
+@pytest.mark.parametrize(
+    "phases",
+    [
+        (dataclasses.replace(CRITIC, repeats=3), GENERATOR),
+        (GENERATOR, dataclasses.replace(CRITIC, repeats=3)),
+        (CRITIC, GENERATOR, Phase("again", ("critic",), "broken")),
+        (CRITIC, Phase("both", ("critic", "generator"), "broken")),
+        (Phase("first", ("critic",), "broken"), GENERATOR, CRITIC),
+    ],
+    ids=lambda phases: " ".join(phase.name for phase in phases),
+)
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(phases):
+    """Whichever phase it was, and whoever has moved before it or moves after it."""
+
+    def broken(turn):
+        outcome = system.losses["critic"](turn)
+        return dataclasses.replace(outcome, loss=outcome.loss * jnp.nan, metrics={})
+
     system = game(normalise=True, ema_halflife=100.0)
     state = start(system)
-    # Only an early round of the critic is spoilt; the whole step must go.
-    data = batches(3)
-    data[0] = {"real": data[0]["real"].at[0, 0].set(jnp.nan)}
-    after, metrics = take(system, (dataclasses.replace(CRITIC, repeats=3), GENERATOR), state, data)
+    data = batches(rounds(phases))
+    if len(data) > 1:
+        # Only an early round of the critic is spoilt; the whole step must go.
+        data[0] = {"real": data[0]["real"].at[0, 0].set(jnp.nan)}
+    spoilt = dataclasses.replace(system, losses={**system.losses, "broken": broken})
+    after, metrics = take(spoilt, phases, state, data)
     equal(after.players, state.players)
     assert int(after.step) == 1 and int(after.skipped) == 1 and float(metrics["skipped"]) == 1
     again, _ = take(system, (CRITIC, GENERATOR), after)
