@@ -2,7 +2,7 @@
 
     python -m jaxgan.main --experiment=tts_ljspeech --data=folder:LJSpeech-1.1
     python -m jaxgan.main --mode=sample --run_dir=runs/tts_ljspeech --text="seven two" \\
-      --speaker=jackson --output=out.wav
+      --speaker=jackson --output=out.wav [--vocoder=runs/hifigan_vocoder]
 
 Any text: words in the CMU dictionary, others by letter-to-sound rules, numbers and abbreviations
 spelled out. Learns how long each phoneme lasts by itself (in the manner of End-to-End Adversarial
@@ -15,6 +15,7 @@ recordings', and the mel-cepstral distortion.
 """
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,6 +24,7 @@ import optax
 from absl import flags
 
 from jaxgan import losses
+from jaxgan.borrowed_vocoder import open_vocoder
 from jaxgan.data import sample_speech
 from jaxgan.data.phonemes import SYMBOLS
 from jaxgan.data.sounds import open_sounds, open_sounds_train_and_held_out
@@ -67,6 +69,9 @@ flags.DEFINE_integer("eval_recordings", 60, "To measure distances to, at most.",
 flags.DEFINE_string("text", None, "For --mode=sample: what to say.")
 flags.DEFINE_string(
     "speaker", None, "For --mode=sample: whose voice, by name or number. Default: the first one's."
+)
+flags.DEFINE_string(
+    "vocoder", None, "For --mode=sample: a run of hifigan_vocoder that makes the sound anew."
 )
 flags.DEFINE_float("speed", 1.0, "For --mode=sample: 2 speaks twice as fast.", 0.1)
 
@@ -211,6 +216,9 @@ def experiment() -> Experiment:
             text=FLAGS.text,
             speaker=FLAGS.speaker,
             speed=FLAGS.speed,
+            vocoder=functools.partial(open_vocoder, Path(FLAGS.vocoder), FLAGS.rate)
+            if FLAGS.vocoder
+            else None,
         ),
         best="mcd",
         best_mode="min",

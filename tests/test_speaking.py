@@ -1,18 +1,21 @@
 """Texts to sounds with an untrained network, and what a person can get wrong."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile
 
+from jaxgan.borrowed_vocoder import open_vocoder
 from jaxgan.data.phonemes import SYMBOLS, transcribe
 from jaxgan.errors import UserError
 from jaxgan.experiment import SampleRequest
 from jaxgan.nets.speech import SpeechGenerator
 from jaxgan.ops.spectrogram import MelScale
 from jaxgan.state import Network
-from jaxgan.systems.speaking import read_aloud, speak, waveforms
+from jaxgan.systems.speaking import PEAK, read_aloud, speak, waveforms
 
 SCALE = MelScale(8000, 256, 128, 16)
 
@@ -81,3 +84,27 @@ def test_what_is_said_beside_a_text_does_not_change_it(networks):
     assert len(both[1]) > 2 * len(both[0])
     sounds = waveforms(both, SCALE)
     assert [len(sound) for sound in sounds] == [128 * (len(mel) - 1) for mel in both]
+
+
+def test_another_runs_vocoder_makes_the_sound_anew(networks, command, tiny_flags, tmp_path):
+    """As if Griffin-Lim's file had been copied by that run."""
+    run, request = tmp_path / "run", SampleRequest(None, tmp_path / "plain.wav", 0, 1)
+    asked = {"latent_size": 2, "text": "two", "speaker": "1"}
+    plain = read_aloud(lambda: (), SCALE, **asked)(networks, request)
+    flags = tiny_flags("hifigan_vocoder", steps=1, eval_samples=0, ema_halflife=8)
+    code, _, error = command("--experiment=hifigan_vocoder", f"--run_dir={run}", *flags)
+    assert code == 0, error
+    copy = tmp_path / "copy.wav"
+    where = ("--mode=sample", f"--run_dir={run}", f"--input={plain}", f"--output={copy}")
+    assert command(*where)[0] == 0
+    vocoder = functools.partial(open_vocoder, run, SCALE.rate)
+    request = SampleRequest(None, tmp_path / "anew.wav", 0, 1)
+    anew = read_aloud(lambda: (), SCALE, **asked, vocoder=vocoder)(networks, request)
+    expected, found = soundfile.read(copy)[0], soundfile.read(anew)[0]
+    expected *= PEAK / np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert np.abs(found - soundfile.read(plain)[0]).max() > 0.1
+    with pytest.raises(UserError, match="makes sounds of 8000 Hz, and this run has 22050"):
+        open_vocoder(run, 22050)
+    with pytest.raises(UserError, match=r"holds nothing trained, where a run of hifigan_vocoder"):
+        open_vocoder(tmp_path, SCALE.rate)

@@ -91,11 +91,15 @@ def waveforms(mels: Sequence[np.ndarray], scale: MelScale) -> list[np.ndarray]:
         iterations=ITERATIONS,
         key=jax.random.key(0),
     )
-    cut = [
-        sound[: scale.hop * (len(mel) - 1)]
+    return [
+        as_loud(sound[: scale.hop * (len(mel) - 1)])
         for sound, mel in zip(np.asarray(made), mels, strict=True)
     ]
-    return [sound * np.float32(PEAK / max(float(np.abs(sound).max()), 1e-6)) for sound in cut]
+
+
+def as_loud(sound: np.ndarray) -> np.ndarray:
+    """A sound [n] whose loudest sample is `PEAK`."""
+    return sound * np.float32(PEAK / max(float(np.abs(sound).max()), 1e-6))
 
 
 def latents(count: int, size: int, seed: int) -> np.ndarray:
@@ -244,6 +248,7 @@ def read_aloud(
     text: str | None,
     speaker: str | None,
     speed: float = 1.0,
+    vocoder: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
 ) -> Callable[[Networks, SampleRequest], Path]:
     """Makes the `sample`: any text as a .wav, with the text beside it, its phonemes on the console.
 
@@ -254,6 +259,7 @@ def read_aloud(
       text: what to say; that of the file `--input` where None.
       speaker: whose voice, by name or by number; the first one's where None.
       speed: 2 speaks twice as fast.
+      vocoder: opens what makes Griffin-Lim's sound anew (`borrowed_vocoder.open_vocoder`).
     """
 
     def sample(networks: Networks, request: SampleRequest) -> Path:
@@ -280,13 +286,17 @@ def read_aloud(
                 "speakers, from 0"
             )
         transcript = transcribe(said, what="--text")
+        vocode = vocoder() if vocoder else None
         processes.say(f"phonemes: {transcript}")
         if transcript.guessed:
             processes.say(f"said by rules: {', '.join(transcript.guessed)}")
         who = np.asarray([number], np.int32)
         latent = latents(1, latent_size, request.seed)
         mels = speak(networks["generator"], [transcript.ids()], who, latent, speed=speed)
-        sound = Sound(waveforms(mels, scale)[0], scale.rate, said.strip())
+        made = waveforms(mels, scale)[0]
+        if vocode:
+            made = as_loud(vocode(made))
+        sound = Sound(made, scale.rate, said.strip())
         return sound.save(request.output.with_suffix(""))
 
     return sample
