@@ -101,6 +101,13 @@ def test_a_penalty_is_the_same_alone_and_in_the_critics_loss(name):
     assert float(system.losses["generator"](turn).loss) == pytest.approx(expected, rel=1e-4)
 
 
+def test_r3gans_penalty_holds_gradients_at_real_and_at_fake_samples():
+    """Of D(x) = |x|^2 the squared gradient is 4 |x|^2."""
+    real, fake = np.random.default_rng(2).normal(size=(2, 4, 3)).astype(np.float32)
+    found = PENALTIES["r1r2"](lambda x: jnp.square(x).sum(1), real, fake, jax.random.key(0))
+    np.testing.assert_allclose(found, 4 * (real**2 + fake**2).sum(1), rtol=1e-5)
+
+
 def test_pictures_in_bytes_become_floats_and_floats_stay():
     system = adversarial(spec(MLP((3,)), 2), spec(MLP((1,)), 3), losses.bce(), latent_size=2)
     prepared = system.prepare({"real": jnp.asarray([[0, 255, 51]], jnp.uint8)}, None)

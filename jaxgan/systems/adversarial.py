@@ -40,6 +40,8 @@ PENALTIES: dict[str, Penalty] = {
     "dragan": lambda critic, real, fake, key: penalties.dragan(critic, real, key),
     "r1": lambda critic, real, fake, key: penalties.r1(critic, real),
     "r2": lambda critic, real, fake, key: penalties.r2(critic, fake),
+    # Both with one weight, as R3GAN has them beside its relativistic loss (arXiv 2501.05441).
+    "r1r2": lambda critic, real, fake, key: penalties.r1(critic, real) + penalties.r2(critic, fake),
 }
 
 
