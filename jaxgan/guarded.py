@@ -65,6 +65,6 @@ def _evaluate(
             leaf = leaf_of.get(variable)
             values[variable] = value if leaf is None else choose(value, before[leaf])
     outputs = [*map(read, jaxpr.outvars)]
-    for leaf in set(range(len(before))) - set(leaf_of.values()):
+    for leaf in sorted(set(range(len(before))) - set(leaf_of.values())):
         outputs[count + leaf] = choose(outputs[count + leaf], before[leaf])
     return outputs

@@ -71,8 +71,9 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
       and the count of skipped steps.
     """
     count = rounds(active)
+    moved = {name for phase in active for name in phase.players}
     earlier = {name for phase in active[:-1] for name in phase.players}
-    only_last = set(active[-1].players) - earlier if active[-1].repeats == 1 else set()
+    kept_there = set(active[-1].players) - earlier if active[-1].repeats == 1 else set()
 
     def step(
         state: TrainState, batches: Sequence[Batch]
@@ -94,10 +95,11 @@ def make_step(system: System, active: Sequence[Phase], rules: Rules) -> Step:
             metrics |= reported
         keep = partial(jnp.where, now.finite)
         players = dict(now.players)
-        for name in {name for phase in active for name in phase.players}:
-            player = players[name]
-            # What the only update of the last phase has left, it has left by the same rule.
-            if name not in only_last:
+        for name, player in now.players.items():
+            if name not in moved:
+                continue
+            # A player whose one move was the last phase's was kept there, by the same rule.
+            if name not in kept_there:
                 player = jax.tree.map(keep, player, state.players[name])
             players[name] = average_player(
                 system.players[name], player, state.step, rules.batch_size, now.finite
