@@ -5,7 +5,8 @@
 
 The second form changes nothing and fails if the README does not say what the results say. Of two
 results of one kind of machine that have the same system, the later file's counts, unless it failed
-there only; where they are of several commits, every row says its own.
+there only; where they are of several commits, every row says its own. Systems that have peers come
+first.
 """
 
 import argparse
@@ -193,9 +194,13 @@ def section(suite: str, result: Mapping[str, Any]) -> str:
         "| " + " | ".join(HEADER) + " |",
         "|" + "---|" * len(HEADER),
     ]
+
+    def alone(name: str) -> bool:
+        return "error" in systems[name] or best_peer(systems[name]) is None
+
     rows = [
         cells
-        for name, system in systems.items()
+        for name, system in sorted(systems.items(), key=lambda item: (alone(item[0]), item[0]))
         for cells in (row(label(name), system), *bfloat16_row(label(name), system))
     ]
     lines += ["| " + " | ".join(cells) + " |" for cells in rows]
