@@ -64,7 +64,7 @@ def _evaluate(
         for variable, value in zip(equation.outvars, new, strict=True):
             leaf = leaf_of.get(variable)
             values[variable] = value if leaf is None else choose(value, before[leaf])
-    outputs = [*map(read, jaxpr.outvars)]
+    outputs = list(map(read, jaxpr.outvars))
     for leaf in sorted(set(range(len(before))) - set(leaf_of.values())):
         outputs[count + leaf] = choose(outputs[count + leaf], before[leaf])
     return outputs
