@@ -19,7 +19,7 @@ from jaxgan.metrics import augmentation, classifier, segmentation
 # Most of the tests' time was the compiler's; what they prove does not hang on how hard it tries.
 cheaper = ["--xla_backend_optimization_level=0"]
 if importlib.metadata.version("jaxlib").startswith("0.10."):
-    # Its older way to compile fusions takes half the time; later versions have it no more.
+    # Its older way to compile fusions is the quicker one; later versions have it no more.
     cheaper.append("--xla_cpu_use_fusion_emitters=false")
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *cheaper])
 # As every command does it: a run must have the same bits in this process and in another.
