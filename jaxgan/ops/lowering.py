@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgan.ops import onednn
+from jaxgan.ops import onednn, winograd
 from jaxgan.ops.forms import (
     forward_by_blocks,
     forward_plain,
@@ -48,6 +48,12 @@ _WIDE_GROUP = 4
 _FEW_PICTURES = 4
 # The phases of fewer rows than this are better made by one of its convolutions than by several.
 _MANY_ROWS = 1024
+# Winograd's algorithm takes this part of the multiplications, or less ...
+_LEAST_GAIN = 1.5
+# ... and has as many channels at least, so that combining rows is a small part of the work ...
+_WIDE_FOR_WINOGRAD = 64
+# ... and in weight gradients no more numbers than this in the image and in `g` together.
+_MOST_NUMBERS = 8_000_000
 # It writes whole rows of results: those of a weight gradient should not be shorter.
 _SHORTEST_ROW = 8
 
@@ -139,7 +145,12 @@ def _choose_onednn(
     if operation == "forward":
         few = not strided and outputs <= 4 and inputs >= 16
         # oneDNN lays every kernel out anew, which costs more than the products of few results.
-        return None if few or results <= _FEW_ROWS else onednn.forward
+        if few or results <= _FEW_ROWS:
+            return None
+        size = slid.shape[1] + sum(geometry.padding[0]) - taps[0] + 1
+        return (
+            _forward_by_winograd if _winograd_pays(size, kernel_shape, geometry) else onednn.forward
+        )
     if max(geometry.dilation) > 1:
         return None
     if operation == "input_grad":
@@ -151,8 +162,34 @@ def _choose_onednn(
         return _input_grad_by_onednn_phases
     if not strided and outputs <= 16 and outputs < inputs:
         return onednn.weight_grad_exchanged
-    short = taps[-1] * inputs < _SHORTEST_ROW
-    return None if short or rows <= _FEW_ROWS else onednn.weight_grad_by_rows
+    if taps[-1] * inputs < _SHORTEST_ROW or rows <= _FEW_ROWS:
+        return None
+    # Its combinations of the image and of `g` would leave the cache.
+    large = rows * (inputs + outputs) > _MOST_NUMBERS
+    if not large and _winograd_pays(slid.shape[1], kernel_shape, geometry):
+        return _weight_grad_by_winograd
+    return onednn.weight_grad_by_rows
+
+
+def _winograd_pays(size: int, kernel_shape: tuple[int, ...], geometry: Geometry) -> bool:
+    """Whether combining rows costs less than the multiplications that it saves oneDNN.
+
+    Args:
+      size: rows of the result of `forward`, of `g`.
+      kernel_shape: `[*taps, in, out]`.
+      geometry: how it slides.
+    """
+    plain = max(geometry.stride) == 1 and max(geometry.dilation) == 1
+    wide = min(kernel_shape[-2:]) >= _WIDE_FOR_WINOGRAD
+    return plain and wide and winograd.gain(size, kernel_shape[0]) >= _LEAST_GAIN
+
+
+def _forward_by_winograd(x, kernel, geometry):
+    return winograd.forward(x, kernel, geometry, onednn.forward)
+
+
+def _weight_grad_by_winograd(x, g, geometry, taps):
+    return winograd.weight_grad(x, g, geometry, taps, onednn.weight_grad_by_rows)
 
 
 def _input_grad_by_onednn_phases(g, kernel, geometry, size):
