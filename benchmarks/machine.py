@@ -38,14 +38,22 @@ def kind(platform: str, device: str, cores: int, processor: str) -> str:
     return "-".join([platform, *re.findall(r"[a-z0-9.]+", words)])
 
 
-def processor() -> str:
-    """The processor's name, for which Python itself has only the architecture on Linux."""
-    listing = pathlib.Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+def processor(listing: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
+    """The processor's name, for which Python itself has only the architecture on Linux.
+
+    A virtual machine may hide the number in the name ("AMD EPYC"), which then stands for
+    generations that differ by twice in speed: family and model are added.
+    """
+    if not listing.exists():
+        return platform.processor() or platform.machine()
+    lines = (line.partition(":") for line in listing.read_text().splitlines())
+    said = {name.strip(): value.strip() for name, _, value in lines}
+    name = said.get("model name")
+    if name is None:
+        return platform.processor() or platform.machine()
+    if any(letter.isdigit() for letter in name) or "cpu family" not in said:
+        return name
+    return f"{name} family {said['cpu family']} model {said['model']}"
 
 
 def peak_memory_bytes() -> int:

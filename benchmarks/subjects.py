@@ -71,6 +71,9 @@ SMALL_ON_CPU = (
 )
 VARIANTS = (
     subject("wgan_gp", "dcgan_mnist", "--loss=wgan_gp", "--n_critic=5", "--batch_size=64"),
+    # One pass of the critic for both players, where that is exact.
+    subject("dcgan_simultaneous", "dcgan_mnist", "--update=simultaneous"),
+    subject("vanilla_simultaneous", "vanilla_mnist", "--update=simultaneous"),
     # Beside dcgan_mnist: what a penalty of the second order costs.
     subject("dcgan_r1", "dcgan_mnist", "--penalty=r1"),
     subject("dcgan_gradient_penalty", "dcgan_mnist", "--penalty=gradient_penalty"),

@@ -14,8 +14,11 @@ INSTALL = (
     "pip install torch --index-url https://download.pytorch.org/whl/cpu)"
 )
 
+# The tutorials of Keras call `predict` and `train_on_batch` for games of two plain losses only;
+# for the others they, too, write a step of their own.
+_PLAIN = ("vanilla_mnist", "vanilla_simultaneous", "dcgan_mnist", "dcgan_simultaneous")
 # Written in Keras, too.
-_KERAS = ("vanilla_mnist", "dcgan_mnist", "wgan_gp", "srgan_div2k")
+_KERAS = (*_PLAIN, "wgan_gp", "srgan_div2k")
 # Convolutions over one axis, for which PyTorch has a single layout.
 _SOUNDS = ("hifigan_vocoder",)
 SUBJECTS = (
@@ -26,9 +29,6 @@ SUBJECTS = (
     "text2image_fashion_mnist",
     "video_gan",
 )
-# The tutorials of Keras call `predict` and `train_on_batch` for games of two plain losses only;
-# for the others they, too, write a step of their own.
-_PLAIN = ("vanilla_mnist", "dcgan_mnist")
 
 
 def contestants(subject: str, device: str | None = None) -> dict[str, list[str]]:

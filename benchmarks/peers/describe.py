@@ -116,7 +116,7 @@ def describe(
     Raises:
       UserError: it is not one of the games that the peers can play.
     """
-    reads = set(reads)
+    reads, active = set(reads), in_turns(active)
     game = find_game(subject, system, reads)
     check_phases(subject, game, system, active, rules)
     if options.loss not in game.losses:
@@ -173,12 +173,26 @@ def generates(phase: Phase, system: System) -> bool:
     return not {*system.generators}.isdisjoint(phase.players)
 
 
+def in_turns(active: Sequence[Phase]) -> tuple[Phase, ...]:
+    """The phases as the peers play them.
+
+    What `jaxgan.systems.adversarial` does for both players in one pass of the critic they do in
+    two: the generator moves, then the critic, on the fakes that there were.
+    """
+    if [phase.loss for phase in active] != ["both"]:
+        return tuple(active)
+    return (
+        Phase("generator", ("generator",), "generator"),
+        Phase("critic", ("critic",), "critic_with_penalties"),
+    )
+
+
 def check_phases(
     subject: str, game: Game, system: System, active: Sequence[Phase], rules: Rules
 ) -> None:
     """Raises UserError unless the peers take turns as these phases do."""
     names = tuple(phase.name for phase in active)
-    if names != game.phases:
+    if names not in (game.phases, game.phases[::-1] if rules.simultaneous else game.phases):
         raise UserError(
             f"{subject}: the peers play the phases {' and '.join(game.phases)}, "
             f"not {' and '.join(names)}"

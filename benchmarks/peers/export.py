@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.building import build
 from benchmarks.contestant import run_python
-from benchmarks.peers.describe import describe
+from benchmarks.peers.describe import describe, in_turns
 from benchmarks.peers.draws import draws
 from benchmarks.peers.exchange import Subject, write
 from jaxgan import compilation_cache, parallel
@@ -61,6 +61,7 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
     system, settings, data = built.experiment.system, built.settings, built.data
     size = settings.rules.batch_size
     active = active_phases(built.experiment.phases, settings.steps - 1)
+    played = in_turns(active)
     reads = jax.eval_shape(system.prepare, built.batch, jax.random.key(0))
     memory = built.state.memory
     about = describe(
@@ -86,10 +87,10 @@ def write_subject(subject: str, directory: Path, flags: Sequence[str], steps: in
             for name, values in {**given, **drawn}.items():
                 arrays[f"step{step}/round{index}/{name}"] = np.asarray(values)
         state, metrics = compiled(state, batches)
-        losses.append({phase.name: float(metrics[f"{phase.name}_loss"]) for phase in active})
+        losses.append({phase.name: float(metrics[f"{phase.name}_loss"]) for phase in played})
     write(directory, Subject(about, arrays))
     counts = {name: count_parameters(player.params) for name, player in built.state.players.items()}
-    moves = {phase.name: sorted(phase.players) for phase in active}
+    moves = {phase.name: sorted(phase.players) for phase in played}
     expected = {"losses": losses, "moves": moves, "parameters": counts}
     (directory / "expected.json").write_text(json.dumps(expected, indent=2) + "\n")
 

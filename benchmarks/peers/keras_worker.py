@@ -131,16 +131,27 @@ class TrainOnBatch(KerasPeer):
         self, real: np.ndarray, latent: np.ndarray, turned: Callable[[str], None]
     ) -> tuple[Any, Any]:
         """One step; `train_on_batch` waits for the device, since it returns numbers."""
-        critic = self.networks["critic"]
         fake = self.sampler.predict(latent, batch_size=len(latent), verbose=0)
+        losses = {}
+        for phase in self.about["phases"]:
+            player = phase["name"]
+            losses[player] = (
+                self.move_critic(real, fake) if player == "critic" else self.move_generator(latent)
+            )
+            turned(player)
+        return losses["critic"], losses["generator"]
+
+    def move_critic(self, real: np.ndarray, fake: np.ndarray) -> Any:
+        """One update of the critic; gives its loss."""
+        critic = self.networks["critic"]
         # Keras notes what is trainable when it first traces, and the JAX backend at every call.
         critic.trainable = True
-        critic_loss = critic.train_on_batch(np.concatenate([real, fake]), self.labels)
-        turned("critic")
-        critic.trainable = False
-        generator_loss = self.game.train_on_batch(latent, self.ones)
-        turned("generator")
-        return critic_loss, generator_loss
+        return critic.train_on_batch(np.concatenate([real, fake]), self.labels)
+
+    def move_generator(self, latent: np.ndarray) -> Any:
+        """One update of the generator through the critic as it is; gives its loss."""
+        self.networks["critic"].trainable = False
+        return self.game.train_on_batch(latent, self.ones)
 
 
 class TrainStep(KerasPeer):
@@ -169,15 +180,24 @@ class TrainStep(KerasPeer):
             for player in PLAYERS
             for variable in (*self.networks[player].variables, *self.optimisers[player].variables)
         ]
-        before = [np.array(variable) for variable in variables]
+
+        def kept() -> list[np.ndarray]:
+            return [np.array(variable) for variable in variables]
+
+        def put_back(arrays: list[np.ndarray]) -> None:
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+
+        before = kept()
         critic_loss, generator_loss = self.compiled(placed, PLAYERS, False)
-        # Nothing can be observed inside a compiled step: it is taken once more, phase by phase.
-        for variable, array in zip(variables, before, strict=True):
-            variable.assign(array)
-        self.compiled(placed, ("critic",), False)
-        turned("critic")
-        self.compiled(placed, ("generator",), False)
-        turned("generator")
+        # Nothing can be observed inside a compiled step: its phases are taken once more alone,
+        # where the later ones find what a simultaneous update would not show them yet.
+        after = kept()
+        put_back(before)
+        for phase in self.about["phases"]:
+            self.compiled(placed, (phase["name"],), False)
+            turned(phase["name"])
+        put_back(after)
         return {"critic": float(critic_loss), "generator": float(generator_loss)}
 
     def timed_step(self) -> None:
@@ -189,10 +209,13 @@ class TrainStep(KerasPeer):
     ) -> tuple[Any, Any]:
         """The critic's turn in every round and the generator's in the last; gives their losses.
 
+        Where the generator comes first, the critic's turn is on the fakes that were there before.
+
         With `fresh` it draws latents and mixtures itself instead of reading them.
         """
         tf = self.tf
         generator = self.networks["generator"]
+        generator_first = self.about["phases"][0]["name"] == "generator"
         critic_loss = generator_loss = tf.zeros(())
         for number, given in enumerate(rounds):
             if fresh:
@@ -200,17 +223,20 @@ class TrainStep(KerasPeer):
             with tf.GradientTape() as generator_tape:
                 inputs = given["low"] if "low" in given else given["latent"]
                 fake = generator(inputs, training=True)
-                if "critic" in playing:
+                if "critic" in playing and not generator_first:
                     with generator_tape.stop_recording():
                         critic_loss = self.critic_turn(given, fake)
-                if number < len(rounds) - 1 or "generator" not in playing:
-                    continue
-                generator_loss = self.generator_loss(given, fake)
-            variables = generator.trainable_variables
-            gradients = generator_tape.gradient(
-                generator_loss, [variable.value for variable in variables]
-            )
-            self.optimisers["generator"].apply_gradients(zip(gradients, variables, strict=True))
+                moves = "generator" in playing and number == len(rounds) - 1
+                if moves:
+                    generator_loss = self.generator_loss(given, fake)
+            if moves:
+                variables = generator.trainable_variables
+                gradients = generator_tape.gradient(
+                    generator_loss, [variable.value for variable in variables]
+                )
+                self.optimisers["generator"].apply_gradients(zip(gradients, variables, strict=True))
+            if "critic" in playing and generator_first:
+                critic_loss = self.critic_turn(given, fake)
         return critic_loss, generator_loss
 
     def draw(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +273,7 @@ class TrainStep(KerasPeer):
         return loss
 
     def generator_loss(self, given: dict[str, Any], fake: Any) -> Any:
-        """Through the critic as it is after its update."""
+        """Through the critic as it is."""
         logits = self.networks["critic"](fake, training=True)
         if self.about["loss"] != "bce":
             return -self.tf.reduce_mean(logits)

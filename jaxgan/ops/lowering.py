@@ -48,11 +48,12 @@ _WIDE_GROUP = 4
 _FEW_PICTURES = 4
 # The phases of fewer rows than this are better made by one of its convolutions than by several.
 _MANY_ROWS = 1024
-# Winograd's algorithm takes this part of the multiplications, or less ...
+# Winograd's algorithm is used where it takes so many times fewer multiplications, of so many
+# channels that combining rows is a small part of the work; with kernels of no more than so many
+# times the numbers of the images, and for weight gradients of images that stay in a cache.
 _LEAST_GAIN = 1.5
-# ... and has as many channels at least, so that combining rows is a small part of the work ...
 _WIDE_FOR_WINOGRAD = 64
-# ... and in weight gradients no more numbers than this in the image and in `g` together.
+_KERNEL_TO_IMAGES = 2
 _MOST_NUMBERS = 8_000_000
 # It writes whole rows of results: those of a weight gradient should not be shorter.
 _SHORTEST_ROW = 8
@@ -148,9 +149,8 @@ def _choose_onednn(
         if few or results <= _FEW_ROWS:
             return None
         size = slid.shape[1] + sum(geometry.padding[0]) - taps[0] + 1
-        return (
-            _forward_by_winograd if _winograd_pays(size, kernel_shape, geometry) else onednn.forward
-        )
+        pays = _winograd_pays(size, kernel_shape, geometry, results * (inputs + outputs))
+        return _forward_by_winograd if pays else onednn.forward
     if max(geometry.dilation) > 1:
         return None
     if operation == "input_grad":
@@ -164,24 +164,30 @@ def _choose_onednn(
         return onednn.weight_grad_exchanged
     if taps[-1] * inputs < _SHORTEST_ROW or rows <= _FEW_ROWS:
         return None
-    # Its combinations of the image and of `g` would leave the cache.
-    large = rows * (inputs + outputs) > _MOST_NUMBERS
-    if not large and _winograd_pays(slid.shape[1], kernel_shape, geometry):
+    images = rows * (inputs + outputs)
+    pays = _winograd_pays(slid.shape[1], kernel_shape, geometry, images)
+    if pays and images <= _MOST_NUMBERS:
         return _weight_grad_by_winograd
     return onednn.weight_grad_by_rows
 
 
-def _winograd_pays(size: int, kernel_shape: tuple[int, ...], geometry: Geometry) -> bool:
+def _winograd_pays(
+    size: int, kernel_shape: tuple[int, ...], geometry: Geometry, images: int
+) -> bool:
     """Whether combining rows costs less than the multiplications that it saves oneDNN.
 
     Args:
       size: rows of the result of `forward`, of `g`.
       kernel_shape: `[*taps, in, out]`.
       geometry: how it slides.
+      images: numbers in the image and in the result, or in `g`.
     """
     plain = max(geometry.stride) == 1 and max(geometry.dilation) == 1
+    # Of a signal's kernel a single tap would be left: a product that is short of work for its data.
+    plain = plain and len(kernel_shape) > 3
     wide = min(kernel_shape[-2:]) >= _WIDE_FOR_WINOGRAD
-    return plain and wide and winograd.gain(size, kernel_shape[0]) >= _LEAST_GAIN
+    small = math.prod(kernel_shape) <= _KERNEL_TO_IMAGES * images
+    return plain and wide and small and winograd.gain(size, kernel_shape[0]) >= _LEAST_GAIN
 
 
 def _forward_by_winograd(x, kernel, geometry):

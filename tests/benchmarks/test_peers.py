@@ -53,6 +53,14 @@ TINY_WGAN = (
     "--batch_size=4",
     "--latent_size=4",
 )
+TINY_SIMULTANEOUS = (
+    "--experiment=dcgan_mnist",
+    "--scale=full",
+    "--data=sample",
+    "--update=simultaneous",
+    "--batch_size=4",
+    "--latent_size=4",
+)
 TINY_PIX2PIX = (
     "--experiment=pix2pix_facades",
     "--scale=full",
@@ -135,6 +143,7 @@ def play(arguments, directory):
     [
         ("srgan_div2k", TINY_SRGAN, ONE_CRITIC),
         ("wgan_gp", TINY_WGAN, ONE_CRITIC),
+        ("dcgan_simultaneous", TINY_SIMULTANEOUS, ONE_CRITIC),
         ("pix2pix_facades", TINY_PIX2PIX, ONE_CRITIC),
         ("cyclegan_horse2zebra", TINY_CYCLEGAN, TWO_CRITICS),
         ("cyclegan_horse2zebra", (*TINY_CYCLEGAN, "--update=simultaneous"), TWO_CRITICS),
@@ -156,6 +165,18 @@ def test_torch_plays_the_same_game(tmp_path, subject, flags, moves):
     for found, wanted, tolerance in steps:
         assert found == pytest.approx(wanted, rel=tolerance, abs=tolerance)
     assert timed["steps"] == 1 and code == 0
+
+
+@pytest.mark.parametrize("style", ["train_on_batch", "train_step"])
+def test_keras_moves_both_players_at_once_too(tmp_path, style):
+    pytest.importorskip("keras")
+    pytest.importorskip("tensorflow")
+    expected = export.export("dcgan_simultaneous", tmp_path, TINY_SIMULTANEOUS)
+    arguments = ["-m", "benchmarks.peers.keras_worker", f"--style={style}"]
+    _, checked, _, code = play(arguments, tmp_path)
+    assert checked["moved"] == expected["moves"] == ONE_CRITIC and code == 0
+    for found, wanted in zip(checked["losses"], expected["losses"], strict=True):
+        assert found == pytest.approx(wanted, rel=5e-3)
 
 
 def test_the_pool_in_torch_shows_what_the_engine_shows():
@@ -335,13 +356,28 @@ def test_games_that_no_peer_plays_are_refused():
     check(makers, judges, simultaneous=True)
     with pytest.raises(UserError, match="generators and critics, not critics and generators"):
         check(judges, makers)
+    with pytest.raises(UserError, match="generators to move first"):
+        check(judges, makers, simultaneous=True)
     with pytest.raises(UserError, match="only the first phase repeats"):
         check(makers, dataclasses.replace(judges, repeats=2))
     with pytest.raises(UserError, match="leave --accumulate out"):
         check(makers, judges, accumulate=2)
-    other = game._replace(phases=("critics", "generators"))
-    with pytest.raises(UserError, match="generators to move first"):
-        check(judges, makers, game=other, simultaneous=True)
+
+
+def test_one_pass_for_both_players_is_two_turns_to_the_peers():
+    both = (Phase("both", ("critic", "generator"), "both"),)
+    turns = describe.in_turns(both)
+    assert [(turn.name, turn.players) for turn in turns] == [
+        ("generator", ("generator",)),
+        ("critic", ("critic",)),
+    ]
+    assert describe.in_turns(turns) == turns
+    game = next(game for game in describe.GAMES if game.name == "noise")
+    system = System(players={}, losses={}, generators=("generator",))
+    rules = Rules(batch_size=2, simultaneous=True)
+    describe.check_phases("x", game, system, turns, rules)
+    with pytest.raises(UserError, match="critic and generator, not generator and critic"):
+        describe.check_phases("x", game, system, turns, Rules(batch_size=2))
 
 
 def test_adam_is_read_off_its_first_step():

@@ -12,7 +12,7 @@ from absl.testing import flagsaver
 
 from benchmarks import building, measure, run, stepper, subjects
 from benchmarks.contestant import Contestant
-from benchmarks.machine import kind
+from benchmarks.machine import kind, processor
 from benchmarks.plain import plain_layers
 from benchmarks.stepper import steady_groups
 from benchmarks.worker import time_steps
@@ -243,3 +243,15 @@ def test_kinds_of_machines():
     name = "Intel(R) Xeon(R) CPU @ 2.20GHz"
     assert kind("cpu", "cpu", 4, name) == "cpu-4-cores-intel-xeon"
     assert kind("gpu", "NVIDIA H100 80GB HBM3", 16, name) == "gpu-nvidia-h100-80gb-hbm3"
+
+
+def test_generations_that_share_a_name_are_told_apart(tmp_path):
+    listing = tmp_path / "cpuinfo"
+    core = "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: {}\nflags\t: a b\n\n"
+    listing.write_text(2 * core.format("AMD EPYC"))
+    assert processor(listing) == "AMD EPYC family 25 model 17"
+    assert kind("cpu", "cpu", 2, processor(listing)) == "cpu-2-cores-amd-epyc-family-25-model-17"
+    listing.write_text(2 * core.format("AMD EPYC 9B14 96-Core Processor"))
+    assert processor(listing) == "AMD EPYC 9B14 96-Core Processor"
+    listing.write_text("processor\t: 0\nBogoMIPS\t: 48.00\n")
+    assert processor(listing) == processor(tmp_path / "nothing")

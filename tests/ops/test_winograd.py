@@ -125,7 +125,7 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
     cases = [
         ((2, 11, 12, 4), (3, 3, 4, 6), {}),
         ((2, 12, 9, 8), (4, 4, 8, 3), {"padding": ((1, 1), (1, 1))}),
-        ((2, 21, 6), (5, 6, 8), {}),
+        ((2, 9, 3, 5, 6), (5, 2, 1, 6, 8), {}),
     ]
     with compilation_cache.paused(), onednn.allowed(True):
         check_orders(cases, conv, lax_conv)
@@ -147,8 +147,14 @@ def test_it_is_chosen_where_it_pays():
         assert chosen(name, (3, 3, 64, 128), (16, 24, 24, 64), dilation=2) != form
         # Few channels, so that combining rows is most of the work.
         assert chosen(name, (3, 3, 32, 128), (16, 24, 24, 32)) != form
+        # A kernel that is larger than its images.
+        assert chosen(name, (3, 3, 512, 512), (1, 16, 16, 512)) != form
         # More taps than there are points.
         assert chosen(name, (7, 7, 64, 64), (16, 24, 24, 64)) != form
+        geometry = Geometry((1,), ((1, 1),), (1,))
+        signal = jax.ShapeDtypeStruct((16, 2400, 64), jnp.float32)
+        with onednn.allowed(True):
+            assert lowering._choose(name, (3, 64, 128), geometry, signal).__name__ != form
     # Too much to combine at once.
     assert chosen("weight_grad", (3, 3, 64, 256), (16, 48, 48, 256)) == "weight_grad_by_rows"
     assert chosen("forward", (3, 3, 64, 256), (16, 48, 48, 64)) == ours["forward"]
