@@ -190,14 +190,19 @@ class TrainStep(KerasPeer):
 
         before = kept()
         critic_loss, generator_loss = self.compiled(placed, PLAYERS, False)
-        # Nothing can be observed inside a compiled step: its phases are taken once more alone,
-        # where the later ones find what a simultaneous update would not show them yet.
-        after = kept()
-        put_back(before)
+        # Nothing can be observed inside a compiled step: its phases are taken once more, each from
+        # what it sees, and what one moves is added to what those before it moved.
+        now = before
         for phase in self.about["phases"]:
+            seen = before if self.about["simultaneous"] else now
+            put_back(seen)
             self.compiled(placed, (phase["name"],), False)
+            now = [
+                last if np.array_equal(new, old) else new
+                for new, old, last in zip(kept(), seen, now, strict=True)
+            ]
+            put_back(now)
             turned(phase["name"])
-        put_back(after)
         return {"critic": float(critic_loss), "generator": float(generator_loss)}
 
     def timed_step(self) -> None:

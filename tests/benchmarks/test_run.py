@@ -130,7 +130,8 @@ def test_a_contestant_that_hangs_is_ended():
 
 def test_every_experiment_is_a_subject():
     names = [subject.name for subject in subjects.subjects("cpu")]
-    variants = ["wgan_gp", "dcgan_r1", "dcgan_gradient_penalty"]
+    simultaneous = ["dcgan_simultaneous", "vanilla_simultaneous"]
+    variants = ["wgan_gp", *simultaneous, "dcgan_r1", "dcgan_gradient_penalty"]
     assert names == [*experiments.available(), *variants]
     assert [one.name for one in subjects.subjects("cpu", ["wgan_gp"])] == ["wgan_gp"]
     with pytest.raises(UserError, match="did you mean 'wgan_gp'"):
