@@ -44,9 +44,8 @@ def processor(listing: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
     A virtual machine may hide the number in the name ("AMD EPYC"), which then stands for
     generations that differ by twice in speed: family and model are added.
     """
-    if not listing.exists():
-        return platform.processor() or platform.machine()
-    lines = (line.partition(":") for line in listing.read_text().splitlines())
+    text = listing.read_text() if listing.exists() else ""
+    lines = (line.partition(":") for line in text.splitlines())
     said = {name.strip(): value.strip() for name, _, value in lines}
     name = said.get("model name")
     if name is None:
