@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ BFLOAT16 = "jaxgan bf16"
 OWN = (JAXGAN, PLAIN, UNSHARED, BFLOAT16)
 # Compiling a large step on a loaded machine takes minutes; a process that hangs takes forever.
 PATIENCE_SECONDS = 1800.0
+_JAX_NOTE = re.compile(r"\n-+\nFor simplicity, JAX has removed its internal frames .*\Z")
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
@@ -54,9 +56,14 @@ def run_python(words: Sequence[str], changes: Mapping[str, str], what: str | Non
         env=environment(changes),
     )
     if done.returncode:
-        last = done.stderr.strip().rpartition("\n")[2] or "no words"
-        raise UserError(f"{what or 'python ' + ' '.join(words[:4])} failed: {last}")
+        said = last_words(done.stderr) or "no words"
+        raise UserError(f"{what or 'python ' + ' '.join(words[:4])} failed: {said}")
     return done.stdout
+
+
+def last_words(errors: str) -> str:
+    """The last line that a process wrote to its standard error, but for the note JAX adds to it."""
+    return _JAX_NOTE.sub("", errors.strip()).rpartition("\n")[2]
 
 
 class Contestant:
@@ -173,8 +180,8 @@ class Contestant:
 
     def _failure(self, reason: str) -> UserError:
         self._errors.seek(0)
-        last = self._errors.read().strip().rpartition("\n")[2]
-        return UserError(f"{self.label}: {reason}" + (f" ({last})" if last else ""))
+        said = last_words(self._errors.read())
+        return UserError(f"{self.label}: {reason}" + (f" ({said})" if said else ""))
 
     def _cpu_seconds(self) -> float:
         """Processor time so far; zero where the system does not show it as Linux does."""

@@ -11,7 +11,7 @@ import pytest
 from absl.testing import flagsaver
 
 from benchmarks import building, measure, run, stepper, subjects
-from benchmarks.contestant import Contestant
+from benchmarks.contestant import Contestant, run_python
 from benchmarks.machine import kind, processor
 from benchmarks.plain import plain_layers
 from benchmarks.stepper import steady_groups
@@ -121,6 +121,15 @@ def test_a_mistake_in_the_flags_is_one_line():
     with pytest.raises(UserError, match=r"jaxgan: .*--batch_size=7"):
         words = ["-m", "benchmarks.worker", "--devices=2", "--experiment=gaussians"]
         Contestant("jaxgan", [*words, "--batch_size=7"])
+
+
+def test_a_process_that_fails_in_jax_says_what_failed(tmp_path):
+    failing = tmp_path / "failing.py"
+    failing.write_text("import jax\njax.jit(lambda x: x + no_such_name)(1.0)\n")
+    with pytest.raises(UserError, match=r"^it failed: NameError: name 'no_such_name' is not"):
+        run_python([str(failing)], {}, "it")
+    with pytest.raises(UserError, match=r"^x: ended without a word \(NameError: name 'no_such"):
+        Contestant("x", [str(failing)])
 
 
 def test_a_contestant_that_hangs_is_ended():
