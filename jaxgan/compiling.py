@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import compilation_cache, flops, parallel
+from jaxgan import compilation_cache, flops, parallel, xla_flags
 from jaxgan.console import human_bytes, human_count, table
 from jaxgan.dispatch import make_group_step
 from jaxgan.experiment import Data, Experiment
@@ -37,12 +37,13 @@ def new_state(experiment: Experiment, abstract: TrainState, seed: int) -> TrainS
     system = experiment.system
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     # Every leaf draws its own numbers: much code that runs once. With LLVM's best efforts it takes
-    # a CPU seconds to compile, for the same bits.
+    # a CPU seconds to compile, for the same bits; with none, large players take seconds to draw.
     on_cpu = all(device.platform == "cpu" for device in shardings.step.device_set)
+    level = "xla_backend_optimization_level"
     create = jax.jit(
         lambda key: create_state(system.players, system.memory, key),
         out_shardings=shardings,
-        compiler_options={"xla_backend_optimization_level": 1} if on_cpu else None,
+        compiler_options={level: 1} if on_cpu and not xla_flags.given(level) else None,
     )
     return create(jax.random.key(seed))
 

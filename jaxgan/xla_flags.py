@@ -20,7 +20,11 @@ def settle(*, deterministic: bool = False) -> None:
     major, minor = importlib.metadata.version("jaxlib").split(".")[:2]
     if (int(major), int(minor)) <= _KNOWN_UNTIL:
         wanted.append(_CONVOLUTIONS)
-    given = os.environ.get("XLA_FLAGS", "")
-    new = [flag for flag in wanted if flag.partition("=")[0] not in given]
+    new = [flag for flag in wanted if not given(flag.partition("=")[0])]
     if new:
-        os.environ["XLA_FLAGS"] = " ".join([*given.split(), *new])
+        os.environ["XLA_FLAGS"] = " ".join([*os.environ.get("XLA_FLAGS", "").split(), *new])
+
+
+def given(name: str) -> bool:
+    """Whether $XLA_FLAGS says something of a flag."""
+    return name in os.environ.get("XLA_FLAGS", "")

@@ -1,5 +1,6 @@
 """Every test runs as strictly as JAX can: no silent promotion, two devices, warnings are errors."""
 
+import gc
 import importlib.metadata
 import os
 from fractions import Fraction
@@ -19,8 +20,10 @@ from jaxgan.metrics import augmentation, classifier, segmentation
 # Most of the tests' time was the compiler's; what they prove does not hang on how hard it tries.
 cheaper = ["--xla_backend_optimization_level=0"]
 if importlib.metadata.version("jaxlib").startswith("0.10."):
-    # Its older way to compile fusions is the quicker one; later versions have it no more.
+    # Its older way to compile fusions is the quicker one; later versions have it no more. And what
+    # is split to be compiled on several threads costs more than it saves where two tests run.
     cheaper.append("--xla_cpu_use_fusion_emitters=false")
+    cheaper.append("--xla_cpu_parallel_codegen_split_count=1")
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *cheaper])
 # As every command does it: a run must have the same bits in this process and in another.
 xla_flags.settle()
@@ -30,6 +33,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # The tests and the runs that they start compile much the same steps.
 compilation_cache.enable()
+# Python would look through millions of traced objects again and again for a few that are garbage.
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(autouse=True, scope="session")

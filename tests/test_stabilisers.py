@@ -86,7 +86,12 @@ def train(kind, game, steps=2, devices=1):
     """The players before and after some steps, and the metrics of each."""
     system, phases, rules = game
     mesh = parallel.make_mesh(jax.devices()[:devices])
-    state = jax.jit(lambda key: create_state(system.players, system.memory, key))(jax.random.key(0))
+    # Where the steps leave it: a step would be compiled anew for a state that lies elsewhere.
+    place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    create = jax.jit(
+        lambda key: create_state(system.players, system.memory, key), out_shardings=place
+    )
+    state = create(jax.random.key(0))
     before = jax.device_get(state.players)
     compiled = {
         active: jax.jit(make_step(system, active, rules))
