@@ -82,6 +82,36 @@ def test_batch_norm_averages_when_training_and_uses_them_otherwise():
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 1e-5), rtol=1e-4, atol=1e-5)
 
 
+def test_batch_norm_is_flaxs_to_second_order():
+    settings = {"momentum": 0.75, "epsilon": 1e-3, "scale_init": nn.initializers.normal(1.0)}
+    x = jnp.asarray(image(5, 4, 3, 2))
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=x.shape), jnp.float32)
+
+    class Flax(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return nn.BatchNorm(not train, **settings, name="norm")(x)
+
+    def results(layer):
+        variables = layer.init(KEY, x, train=True)
+
+        def loss(params, x):
+            y, _ = layer.apply({**variables, "params": params}, x, train=True, mutable=True)
+            return jnp.sum(weights * jnp.sin(y))
+
+        def steepness(params, x):
+            return sum(jnp.sum(g**2) for g in jax.tree.leaves(jax.grad(loss, (0, 1))(params, x)))
+
+        y, after = layer.apply(variables, x, train=True, mutable=["batch_stats"])
+        slopes = [jax.grad(f, (0, 1))(variables["params"], x) for f in (loss, steepness)]
+        return variables, y, after, layer.apply({**variables, **after}, x, train=False), slopes
+
+    found, expected = results(BatchNorm(**settings)), results(Flax())
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for mine, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
 def test_pixel_norm():
     x = image(2, 3, 3, 8)
     expected = x / np.sqrt(np.mean(x.astype(np.float64) ** 2, -1, keepdims=True) + 1e-8)
