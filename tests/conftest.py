@@ -54,8 +54,8 @@ def own_data_directory(tmp_path_factory):
 
 
 @pytest.fixture
-def command(monkeypatch, capfd):
-    """Runs `python -m jaxgan.main` with some arguments, in this process.
+def command(monkeypatch, capfd, hasty_measures):
+    """Runs `python -m jaxgan.main` with some arguments, in this process, with `hasty_measures`.
 
     Returns a function of the arguments that gives the exit code, standard output and error.
     """

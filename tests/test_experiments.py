@@ -10,7 +10,6 @@ from jaxgan import experiment as experiments
 from jaxgan import main, parallel
 
 
-@pytest.mark.usefixtures("hasty_measures")
 @pytest.mark.parametrize("name", experiments.available())
 def test_every_experiment_trains_goes_on_and_measures(
     name, command, tiny_flags, tmp_path, monkeypatch

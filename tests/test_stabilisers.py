@@ -260,7 +260,6 @@ def test_a_run_with_many_flags_goes_on_bit_for_bit(command, tiny_flags, tmp_path
     assert rows[0] == rows[1]
 
 
-@pytest.mark.usefixtures("hasty_measures")
 def test_digits_with_many_flags_train_and_are_drawn(command, tiny_flags, tmp_path):
     flags_given = tiny_flags(
         "dcgan_mnist",

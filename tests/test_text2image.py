@@ -190,7 +190,6 @@ def flowers(tmp_path_factory):
     return folder / "flowers.zip"
 
 
-@pytest.mark.usefixtures("hasty_measures")
 def test_a_run_draws_what_is_asked_for_without_its_data(flowers, command, tiny_flags, tmp_path):
     data = tmp_path / "flowers.zip"
     shutil.copy(flowers, data)
