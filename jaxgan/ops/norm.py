@@ -48,8 +48,9 @@ class BatchNorm(nn.Module):
 class _ScaledAndShifted(nn.Module):
     """`flax.linen.BatchNorm`'s parameters, averages and results, as `x * factor + shift`.
 
-    Its gradient then takes one pass for sums and one for values. That of flax's
-    `(x - mean) * factor + bias` sums twice as often, and XLA writes `x - mean` down.
+    Its gradient has two sums over images and one pass for values. That of flax's
+    `(x - mean) * factor + bias` has more of both, and XLA writes `x - mean` down. Rounding is that
+    of `x` itself, `|mean| / deviation` times float32's, as in the variance, which is flax's.
     """
 
     momentum: float
