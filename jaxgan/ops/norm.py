@@ -49,8 +49,8 @@ class _ScaledAndShifted(nn.Module):
     """`flax.linen.BatchNorm`'s parameters, averages and results, as `x * factor + shift`.
 
     Its gradient has two sums over images and one pass for values. That of flax's
-    `(x - mean) * factor + bias` has more of both, and XLA writes `x - mean` down. Rounding is that
-    of `x` itself, `|mean| / deviation` times float32's, as in the variance, which is flax's.
+    `(x - mean) * factor + bias` has more of both, and XLA writes `x - mean` down.
+    Rounding grows with `|mean| / deviation`, in the variance (as in flax's) with its square.
     """
 
     momentum: float
