@@ -99,7 +99,7 @@ TINY = {
     "n_critic": 1,
     "rollouts": 1,
     "eval_samples": 8,
-    "length": 6,
+    "length": 8,
     "scale": "small",
 }
 

@@ -5,6 +5,7 @@ record. Each carries a seal (seal.py), written just before orbax commits it: orb
 that is missing or cut, but reads an array with a flipped bit without a word.
 """
 
+import copy
 import json
 import logging
 import os
@@ -23,6 +24,9 @@ from jaxgan.seal import find_damage, write_seal
 STATE = "state"
 POSITION = "position"
 RECORD = "record.json"
+# Orbax has every device write its part of a replicated array, which XLA cuts out with a program for
+# each shape: of smaller parts than this, that takes longer than writing them.
+_SMALLEST_PART_BYTES = 2**20
 
 
 def _hush() -> None:
@@ -56,8 +60,14 @@ class Writer:
           kept: of the steps given, those whose checkpoints are not to be deleted.
         """
         handlers = ocp.handlers.DefaultCheckpointHandlerRegistry()
+        # Made anew it would lose the types of random keys, which only orbax's own one stores; if
+        # a version of orbax calls the attribute otherwise, no more is lost than time.
+        arrays: Any = copy.copy(ocp.type_handlers.get_type_handler(jax.Array))
+        arrays._min_slice_bytes_for_replica_parallel = _SMALLEST_PART_BYTES
+        registry = ocp.type_handlers.create_type_handler_registry((jax.Array, arrays))
         # Weights are noise to a compressor: it costs seconds and saves some per cent.
-        handlers.add(STATE, ocp.args.PyTreeSave, _SealedArrays(use_compression=False))
+        sealed = _SealedArrays(use_compression=False, type_handler_registry=registry)
+        handlers.add(STATE, ocp.args.PyTreeSave, sealed)
         handlers.add(POSITION, ocp.args.JsonSave, _SealedRecord(RECORD))
         self._manager = ocp.CheckpointManager(
             directory,

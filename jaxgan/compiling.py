@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,16 +15,21 @@ from jaxgan import compilation_cache, flops, parallel, xla_flags
 from jaxgan.console import human_bytes, human_count, table
 from jaxgan.dispatch import make_group_step
 from jaxgan.experiment import Data, Experiment
-from jaxgan.game import Phase, rounds
+from jaxgan.game import Phase, System, rounds
 from jaxgan.ops import onednn
 from jaxgan.state import TrainState, count_parameters, create_state
 from jaxgan.step import Rules, make_step
 
 
+@functools.lru_cache(maxsize=1)
+def _creation(system: System) -> Callable[[jax.Array], TrainState]:
+    """Makes the state of a key. The same function each time, so that JAX traces it once."""
+    return lambda key: create_state(system.players, system.memory, key)
+
+
 def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh, *, fsdp: bool) -> TrainState:
     """The state's shapes, dtypes and shardings; nothing is computed."""
-    system = experiment.system
-    shapes = jax.eval_shape(lambda: create_state(system.players, system.memory, jax.random.key(0)))
+    shapes = jax.eval_shape(_creation(experiment.system), jax.random.key(0))
     shardings = parallel.state_sharding(shapes, mesh, fsdp=fsdp)
     return jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -34,14 +40,13 @@ def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh, *, fsdp: boo
 
 def new_state(experiment: Experiment, abstract: TrainState, seed: int) -> TrainState:
     """The state before step 1, made where it will lie."""
-    system = experiment.system
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     # Every leaf draws its own numbers: much code that runs once. With LLVM's best efforts it takes
     # a CPU seconds to compile, for the same bits; with none, large players take seconds to draw.
     on_cpu = all(device.platform == "cpu" for device in shardings.step.device_set)
     level = "xla_backend_optimization_level"
     create = jax.jit(
-        lambda key: create_state(system.players, system.memory, key),
+        _creation(experiment.system),
         out_shardings=shardings,
         compiler_options={level: 1} if on_cpu and not xla_flags.given(level) else None,
     )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import flax.linen as nn
-import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from absl.flags import FlagValues
@@ -195,7 +194,7 @@ def both_ways(
 
 def as_example(picture: np.ndarray, name: str = "") -> Example:
     """A picture, uint8 [height, width, 3], to be translated."""
-    return Example(name, (np.asarray(from_uint8(jnp.asarray(picture))),), picture)
+    return Example(name, (from_uint8(picture),), picture)
 
 
 def _given(pictures: np.ndarray) -> Callable[[int, int], np.ndarray]:

@@ -129,9 +129,10 @@ def find(name: str) -> Path:
         if not path.is_file():
             raise UserError(f"--experiment={name}: there is no such file")
         return path
-    if name not in available():
+    path = experiments_folder() / f"{name}.py"
+    if name.startswith("_") or not path.is_file():
         raise UserError(f"--experiment={name}, {did_you_mean(name, available())}")
-    return experiments_folder() / f"{name}.py"
+    return path
 
 
 def load(path: Path, name: str | None = None) -> Loaded:

@@ -69,7 +69,7 @@ def nothing_generated(
     return None, {}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class System:
     """Which players there are, what each loses on a batch, and how fakes are made: pure functions.
 

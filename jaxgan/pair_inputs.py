@@ -43,9 +43,8 @@ def example(
     pairs: Pairs,
 ) -> Example:
     """A held-out pair as the generator and as people see it; always the same for an index."""
-    batch = {"input": jnp.asarray(given)[None], "target": from_uint8(jnp.asarray(target)[None])}
-    if pairs.labels is None:
-        batch["input"] = from_uint8(batch["input"])
+    seen = given if pairs.labels is not None else from_uint8(given)
+    batch = {"input": jnp.asarray(seen[None]), "target": jnp.asarray(from_uint8(target[None]))}
     made = np.asarray(make_input(batch, jax.random.fold_in(jax.random.key(0), index))[0])
     shown = visible(made) if pairs.labels is None else pairs.labels.paint(given)
     return Example(name, (made,), shown, target)
@@ -59,7 +58,7 @@ def visible(given: np.ndarray) -> np.ndarray:
 def read_picture(path: Path) -> Example:
     """A user's picture as an input."""
     picture = read_image(path)
-    given = np.asarray(from_uint8(jnp.asarray(picture)))
+    given = from_uint8(picture)
     return Example(path.name, (given,), picture)
 
 

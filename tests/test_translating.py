@@ -1,7 +1,6 @@
 """Pictures of any size go through a generator; figures and files of what comes out."""
 
 import flax.linen as nn
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,7 +38,7 @@ def networks(stages=False):
 def example(seed, height, width, name="x"):
     random = np.random.default_rng(seed)
     shown, target = random.integers(0, 256, (2, height, width, 3), np.uint8)
-    return Example(name, (np.asarray(from_uint8(jnp.asarray(shown))),), shown, target)
+    return Example(name, (from_uint8(shown),), shown, target)
 
 
 @pytest.mark.parametrize("stages", [False, True])
@@ -80,7 +79,7 @@ def test_a_comparison_shows_input_output_and_target():
 def sample():
     def read(path):
         picture = read_image(path)
-        return Example(path.name, (np.asarray(from_uint8(jnp.asarray(picture))),), picture)
+        return Example(path.name, (from_uint8(picture),), picture)
 
     return sample_files(read, by("generator", 4))
 

@@ -5,6 +5,7 @@ number may come in; clauses and places nest. So it takes memory, not word pairs,
 """
 
 import functools
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 
@@ -86,9 +87,16 @@ def draw_sentences(count: int, longest: int, seed: int) -> list[str]:
 def _expand(symbol: str, draws: random.Random) -> list[str]:
     if symbol not in RULES:
         return [symbol]
+    options, reached = _options(symbol)
+    (chosen,) = draws.choices(options, cum_weights=reached)
+    return [word for part in chosen for word in _expand(part, draws)]
+
+
+@functools.cache
+def _options(symbol: str) -> tuple[list[list[str]], list[float]]:
+    """What a symbol may become, and the sum of the weights up to each."""
     weights, options = zip(*RULES[symbol], strict=True)
-    (chosen,) = draws.choices(options, weights)
-    return [word for part in chosen.split() for word in _expand(part, draws)]
+    return [option.split() for option in options], list(itertools.accumulate(weights))
 
 
 def accepts(words: Sequence[str]) -> bool:

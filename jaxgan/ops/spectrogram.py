@@ -7,6 +7,7 @@ logarithmic above it, each triangle of the area of 1 Hz.
 import functools
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +23,8 @@ LOW, HIGH = -80.0, 40.0
 CLIPPED, _SMOOTH = 1e-5, 1e-9
 # Slaney's scale: hertz to a mel below the break, the break, and steps to a factor of 6.4 above it.
 _HERTZ_PER_MEL, _BREAK, _STEPS = 200.0 / 3.0, 1000.0, 27.0
+
+Values = TypeVar("Values", Array, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,11 @@ def normalised(db: Array, low: float = LOW, high: float = HIGH) -> Array:
     return jnp.clip((2.0 / (high - low)) * (db - low) - 1.0, -1.0, 1.0)
 
 
-def denormalised(values: Array, low: float = LOW, high: float = HIGH) -> Array:
-    """What is in [-1, 1] to decibels in [low, high]: the inverse of `normalised`."""
+def denormalised(values: Values, low: float = LOW, high: float = HIGH) -> Values:
+    """What is in [-1, 1] to decibels in [low, high]: the inverse of `normalised`.
+
+    On the device for an array of JAX's, on the host for one of NumPy's.
+    """
     return low + 0.5 * (values + 1.0) * (high - low)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
 
@@ -31,7 +30,7 @@ def hole_of(index: int, side: int, share: float) -> np.ndarray:
 def with_hole(picture: np.ndarray, hole: np.ndarray, name: str = "") -> Example:
     """A picture, uint8 [height, width, 3], whose hole, bool [height, width], is to be filled."""
     mask = hole[..., None].astype(np.float32)
-    given = np.asarray(from_uint8(jnp.asarray(picture))) * (1 - mask)
+    given = from_uint8(picture) * (1 - mask)
     shown = np.where(hole[..., None], np.uint8(128), picture)
     return Example(name, (given, mask), shown, picture)
 

@@ -164,7 +164,7 @@ def recognised(
     def of_recordings() -> dict[str, float]:
         found, label = held_out(), held_out().label
         assert label is not None
-        copies = heard_again([_floats(mel) for mel in found.mels])
+        copies = heard_again([from_uint8(mel) for mel in found.mels])
         return {
             "recognised_real": right(found.mels, label),
             "recognised_copy": right(copies, label),
@@ -180,7 +180,9 @@ def recognised(
             latents(len(chosen), latent_size, 1),
         )
         distances = [
-            warped_cepstral_distortion(_log_magnitude(_floats(found.mels[i])), _log_magnitude(mel))
+            warped_cepstral_distortion(
+                _log_magnitude(from_uint8(found.mels[i])), _log_magnitude(mel)
+            )
             for i, mel in zip(chosen, made, strict=True)
         ]
         figures = {"mcd": float(np.mean(distances))}
@@ -225,7 +227,7 @@ def comparison(
         same = speak(networks["generator"], symbols, who, latent)
         others = speak(networks["generator"], symbols, (who + 1) % len(found.speakers), latent)
         pictures = [
-            [spectrogram_picture(mel, 2) for mel in (_floats(found.mels[i]), one, other)]
+            [spectrogram_picture(mel, 2) for mel in (from_uint8(found.mels[i]), one, other)]
             for i, one, other in zip(rows, same, others, strict=True)
         ]
         texts = [found.texts[i] for i in rows]
@@ -302,12 +304,8 @@ def read_aloud(
     return sample
 
 
-def _floats(mel: np.ndarray) -> np.ndarray:
-    return np.asarray(from_uint8(jnp.asarray(mel)))
-
-
 def _log_magnitude(mel: np.ndarray) -> np.ndarray:
-    return np.asarray(denormalised(jnp.asarray(mel))) * _DB_TO_LOG_MAGNITUDE
+    return denormalised(mel) * _DB_TO_LOG_MAGNITUDE
 
 
 def _words(source: Utterances) -> dict[int, tuple[str, np.ndarray]]:
