@@ -6,13 +6,13 @@ and each picture of a batch has random numbers of its own. Ranges are those of t
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.errors import UserError, did_you_mean
-from jaxgan.state import fold
 
 # The largest shift, and the side of the square that is cut out, as shares of a picture's side.
 SHIFT = 0.125
@@ -27,8 +27,12 @@ def augment(pictures: Array, key: Array, names: Sequence[str]) -> Array:
       key: decides what is drawn.
       names: of `AUGMENTATIONS`.
     """
-    for name in names:
-        pictures = AUGMENTATIONS[name](pictures, fold(key, name))
+    counts = [AUGMENTATIONS[name].draws for name in names]
+    # One draw for all: XLA takes longer to compile a few of them than the rest of a small step.
+    shares = jax.random.uniform(key, (sum(counts), len(pictures), 1, 1, 1))
+    for name, count in zip(names, counts, strict=True):
+        pictures = AUGMENTATIONS[name].change(pictures, shares[:count])
+        shares = shares[count:]
     return pictures
 
 
@@ -41,26 +45,33 @@ def check_names(names: Sequence[str]) -> None:
         raise UserError(f"--augment={','.join(names)} names one augmentation twice")
 
 
-def colour(pictures: Array, key: Array) -> Array:
+class Augmentation(NamedTuple):
+    """`change(pictures, shares)`, of `shares [draws, batch, 1, 1, 1]`, uniform in [0, 1)."""
+
+    draws: int
+    change: Callable[[Array, Array], Array]
+
+
+def _colour(pictures: Array, shares: Array) -> Array:
     """Brightness, then saturation, then contrast.
 
     Added to every value: uniform in [-0.5, 0.5]. Distance from the pixel's grey multiplied by:
     uniform in [0, 2]. Distance from the picture's mean multiplied by: uniform in [0.5, 1.5].
     """
-    share = jax.random.uniform(key, (3, pictures.shape[0], 1, 1, 1), pictures.dtype)
-    pictures = pictures + (share[0] - 0.5)
+    brightness, saturation, contrast = shares.astype(pictures.dtype)
+    pictures = pictures + (brightness - 0.5)
     grey = pictures.mean(axis=3, keepdims=True)
-    pictures = grey + (pictures - grey) * (2 * share[1])
+    pictures = grey + (pictures - grey) * (2 * saturation)
     mean = pictures.mean(axis=(1, 2, 3), keepdims=True)
-    return mean + (pictures - mean) * (share[2] + 0.5)
+    return mean + (pictures - mean) * (contrast + 0.5)
 
 
-def translation(pictures: Array, key: Array) -> Array:
+def _translation(pictures: Array, shares: Array) -> Array:
     """Shifts by whole pixels, up to `SHIFT` of the side each way; what comes in is 0."""
-    for axis, name in ((1, "down"), (2, "right")):
+    for axis, share in ((1, shares[0]), (2, shares[1])):
         side = pictures.shape[axis]
         most = int(side * SHIFT + 0.5)
-        shift = jax.random.randint(fold(key, name), (len(pictures), 1, 1), -most, most + 1)
+        shift = _whole(share[..., 0], -most, most)
         # A product with a matrix of zeros and ones: exact, and its derivative is another such
         # product, where an index's would be a scatter, slow and on a GPU in no fixed order.
         rows, columns = jnp.arange(side)[:, None], jnp.arange(side)[None, :]
@@ -70,16 +81,13 @@ def translation(pictures: Array, key: Array) -> Array:
     return pictures
 
 
-def cutout(pictures: Array, key: Array) -> Array:
+def _cutout(pictures: Array, shares: Array) -> Array:
     """Sets a rectangle of `HOLE` of each side to 0; part of it may lie outside the picture."""
     inside = jnp.ones((len(pictures), 1, 1, 1), bool)
-    for axis, name in ((1, "down"), (2, "right")):
+    for axis, share in ((1, shares[0]), (2, shares[1])):
         side = pictures.shape[axis]
         hole = int(side * HOLE + 0.5)
-        middle = jax.random.randint(
-            fold(key, name), (len(pictures), 1, 1, 1), 0, side + 1 - hole % 2
-        )
-        start = middle - hole // 2
+        start = _whole(share, 0, side - hole % 2) - hole // 2
         shape = [1, 1, 1, 1]
         shape[axis] = side
         place = jnp.arange(side).reshape(shape)
@@ -87,8 +95,13 @@ def cutout(pictures: Array, key: Array) -> Array:
     return jnp.where(inside, jnp.zeros((), pictures.dtype), pictures)
 
 
-AUGMENTATIONS: dict[str, Callable[[Array, Array], Array]] = {
-    "colour": colour,
-    "translation": translation,
-    "cutout": cutout,
+def _whole(share: Array, low: int, high: int) -> Array:
+    """Uniform in [0, 1) to whole numbers in [low, high], all but equally likely."""
+    return jnp.floor(share * (high - low + 1)).astype(jnp.int32) + low
+
+
+AUGMENTATIONS = {
+    "colour": Augmentation(3, _colour),
+    "translation": Augmentation(2, _translation),
+    "cutout": Augmentation(2, _cutout),
 }
