@@ -13,7 +13,7 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
-from jaxgan import compilation_cache, main, xla_flags
+from jaxgan import compilation_cache, main, train, xla_flags
 from jaxgan import experiment as experiments
 from jaxgan.metrics import augmentation, classifier, segmentation
 
@@ -127,6 +127,22 @@ def hasty_measures(monkeypatch):
     monkeypatch.setattr(classifier, "STEPS", 2)
     monkeypatch.setattr(segmentation, "STEPS", 2)
     monkeypatch.setattr(augmentation, "SEEDS", 2)
+
+
+@pytest.fixture
+def idle_steps(monkeypatch):
+    """Steps only count, and none is compiled: for tests of what a run is used for."""
+
+    def compile_steps(experiment, rules, actives, *rest, steps_per_dispatch=1):
+        def step(state, batches, length=None):
+            taken = 1 if length is None else int(length)
+            skipped = np.zeros(() if length is None else steps_per_dispatch, np.float32)
+            return state.replace(step=state.step + taken), {"skipped": skipped}
+
+        return dict.fromkeys(actives, step)
+
+    monkeypatch.setattr(train, "compile_steps", compile_steps)
+    monkeypatch.setattr(train, "describe", lambda *_: "steps that only count")
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_an_experiments_own_label_smoothing_is_for_bce_only(build, command, tiny
     assert code == 2 and "draws its own points" in error
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_conditional_experiments_say_what_is_wrong_with_their_labels(command, tiny_flags, tmp_path):
     pictures = np.zeros((6, 28, 28), np.uint8)
     np.savez(tmp_path / "bare.npz", x=pictures)
@@ -126,6 +127,7 @@ def test_the_networks_have_the_papers_sizes(name, generator, critic, build):
     assert counts == {"generator": generator, "critic": critic}
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_a_run_remembers_the_flags_that_were_defined_for_it(command, tiny_flags, tmp_path):
     run_dir = tmp_path / "run"
     tiny = tiny_flags("vanilla_mnist", steps=1, penalty="r1", update="simultaneous")
@@ -159,6 +161,7 @@ def test_figures_that_cannot_be_measured_are_said_before_step_1(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_held_out_pictures_are_what_figures_are_measured_against(command, tiny_flags, tmp_path):
     random = np.random.default_rng(0)
     for name in ("train", "other"):
@@ -173,6 +176,7 @@ def test_held_out_pictures_are_what_figures_are_measured_against(command, tiny_f
     assert str(tmp_path / "other.npz") in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_held_out_is_the_part_that_the_data_holds_out(command, tiny_flags, tmp_path):
     random = np.random.default_rng(0)
     arrays = {
@@ -197,6 +201,7 @@ def test_held_out_is_the_part_that_the_data_holds_out(command, tiny_flags, tmp_p
     assert code == 2 and "--held_out=None (it was npz:" in error
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_colour_experiments_train_on_what_is_there_to_train_on(
     command, tiny_flags, tmp_path, photos
 ):

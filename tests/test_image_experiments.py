@@ -5,34 +5,21 @@ import shutil
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from PIL import Image
 
-from jaxgan import experiment as experiments
-from jaxgan import main
 from jaxgan.data.images import read_image
 from jaxgan.provenance import says_synthetic
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+@pytest.fixture
+def trained(command, tiny_flags, idle_steps, tmp_path):
     """A function of an experiment's name that gives the directory of a tiny run of it."""
-    folder = tmp_path_factory.mktemp("runs")
 
-    def run(name, **changes):
-        run_dir = folder / name
-        if not run_dir.exists():
-            with flagsaver.flagsaver():
-                tiny = experiments.load(experiments.find(name)).module.TINY
-            given = {**tiny, "steps": 1, "eval_pictures": 0, **changes}
-            flags = [f"--{flag}={value}" for flag, value in given.items()]
-            with flagsaver.flagsaver(), pytest.MonkeyPatch.context() as patch:
-                patch.setattr(
-                    "sys.argv", ["jaxgan", f"--experiment={name}", f"--run_dir={run_dir}", *flags]
-                )
-                with pytest.raises(SystemExit) as exit:
-                    main.run()
-            assert exit.value.code == 0
+    def run(name):
+        run_dir = tmp_path / "run"
+        flags = tiny_flags(name, steps=1, eval_pictures=0)
+        code, out, error = command(f"--experiment={name}", f"--run_dir={run_dir}", *flags)
+        assert code == 0, out + error
         return run_dir
 
     return run

@@ -103,6 +103,7 @@ def test_small_pictures_are_refused(tmp_path):
         module.apply({"params": params}, small, small)
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_an_experiment_measures_it_and_says_what_is_missing(command, tiny_flags, tmp_path):
     backbone, heads = save(tmp_path, "alex")
     run = ["--experiment=pix2pix_sketch2face", f"--run_dir={tmp_path / 'run'}"]

@@ -73,6 +73,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_pictures_that_cannot_be_used_are_named_before_step_1(
     command, tiny_flags, photos, tmp_path
 ):
@@ -113,8 +114,8 @@ def test_a_run_directory_is_never_taken_from_something_else(command, tiny_flags,
 
 
 @pytest.fixture
-def trained(command, tiny_flags, tmp_path):
-    """A finished run of `gaussians` with checkpoints at steps 2 and 4."""
+def trained(command, tiny_flags, tmp_path, idle_steps):
+    """A run of `gaussians` with checkpoints at steps 2 and 4."""
     run_dir = tmp_path / "run"
     flags = ["--experiment=gaussians", f"--run_dir={run_dir}"]
     code, out, _ = command(*flags, *tiny_flags("gaussians", checkpoint_every=2))
@@ -203,6 +204,7 @@ def test_a_run_goes_on_and_is_used_with_its_directory_alone(trained, command):
     assert rows[-1]["step"] == 6 and rows[-1]["data"] == "sample" and "modes" in rows[-1]
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_a_phase_that_never_plays_is_said(command, tiny_flags, photos, tmp_path):
     flags = ["--experiment=srgan_div2k", f"--data=folder:{photos}", f"--run_dir={tmp_path / 'run'}"]
     code, out, _ = command(*flags, *tiny_flags("srgan_div2k", steps=2))
@@ -250,6 +252,7 @@ def test_a_checkpoint_is_chosen_by_name_or_step(trained, command):
     assert code == main.MISTAKE and "it has: 2, 4" in one_line(error)
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_a_persons_own_picture_is_enlarged(command, tiny_flags, photos, tmp_path):
     run_dir, output = tmp_path / "run", tmp_path / "big.png"
     flags = ["--experiment=srgan_div2k", f"--data=folder:{photos}", f"--run_dir={run_dir}"]

@@ -86,6 +86,7 @@ def test_what_is_said_beside_a_text_does_not_change_it(networks):
     assert [len(sound) for sound in sounds] == [128 * (len(mel) - 1) for mel in both]
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_another_runs_vocoder_makes_the_sound_anew(networks, command, tiny_flags, tmp_path):
     """As if Griffin-Lim's file had been copied by that run."""
     run, request = tmp_path / "run", SampleRequest(None, tmp_path / "plain.wav", 0, 1)

@@ -190,6 +190,7 @@ def flowers(tmp_path_factory):
     return folder / "flowers.zip"
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_a_run_draws_what_is_asked_for_without_its_data(flowers, command, tiny_flags, tmp_path):
     data = tmp_path / "flowers.zip"
     shutil.copy(flowers, data)

@@ -41,6 +41,7 @@ def test_what_is_said_in_a_sound_is_not_a_text_of_its_own(tmp_path):
     assert set(find_samples(tmp_path)) == {"voice.wav", "preview.txt"}
 
 
+@pytest.mark.usefixtures("idle_steps")
 def test_a_run_writes_without_its_data(command, tiny_flags, tmp_path):
     """The vocabulary is in the checkpoint; and what cannot be asked for is said in a line."""
     lines = [
@@ -79,7 +80,7 @@ def test_a_run_writes_without_its_data(command, tiny_flags, tmp_path):
     "flag, message",
     [
         ("--windows=1,2", "needs as many --filters"),
-        ("--windows=9", "none may be longer than --length=6"),
+        ("--windows=9", "none may be longer than --length=8"),
         ("--filters=x", "give whole numbers above 0"),
         ("--loss=hinge", "use bce"),
         ("--data=nowhere.txt", "there is no such file"),

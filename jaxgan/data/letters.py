@@ -7,7 +7,6 @@ the next. No person wrote them.
 import functools
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 NAMES = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 EACH = 150
@@ -75,6 +74,8 @@ def _path(strokes: str) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       float64 [points, 2], int64 [points].
     """
+    from scipy.interpolate import CubicSpline  # it takes long to import, for letters alone
+
     along = []
     for stroke in strokes.split(";"):
         passed = np.array([point.split(",") for point in stroke.split()], float) / 100 - 0.5
