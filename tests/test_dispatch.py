@@ -140,8 +140,14 @@ def experiment_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The directory of a run in groups of four that nothing interrupts; `train` fills it once."""
+    return tmp_path_factory.mktemp("whole") / "run"
+
+
 @pytest.fixture
-def train(experiment_file, command, tmp_path):
+def train(experiment_file, command, tmp_path, whole):
     """Runs to some step in a directory of tmp_path; returns the exit code and what was printed."""
 
     def run(name, most, *, steps=STEPS, experiment=experiment_file):
@@ -151,6 +157,9 @@ def train(experiment_file, command, tmp_path):
         )
         return code, out + error
 
+    if not whole.exists():
+        code, out = run(whole, 4)
+        assert code == main.DONE, out
     return run
 
 
@@ -178,16 +187,15 @@ def rows(run_dir):
     return [{n: v for n, v in json.loads(line).items() if n not in timing} for line in lines]
 
 
-def test_a_run_in_groups_logs_and_ends_as_one_in_single_steps(train, tmp_path):
-    for name, most in (("one", 1), ("four", 4)):
-        code, out = train(name, most)
-        assert code == main.DONE, out
-    one, four = rows(tmp_path / "one"), rows(tmp_path / "four")
+def test_a_run_in_groups_logs_and_ends_as_one_in_single_steps(train, whole, tmp_path):
+    code, out = train("one", 1)
+    assert code == main.DONE, out
+    one, four = rows(tmp_path / "one"), rows(whole)
     assert [row["step"] for row in four] == [row["step"] for row in one]
     assert {5, 10, 15, 20, STEPS} <= {row["step"] for row in four}
     for expected, found in zip(one, four, strict=True):
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    one, four = final_state(tmp_path / "one"), final_state(tmp_path / "four")
+    one, four = final_state(tmp_path / "one"), final_state(whole)
     assert four.keys() == one.keys() and len(one) > 30
     for name, value in one.items():
         np.testing.assert_allclose(four[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
@@ -196,11 +204,8 @@ def test_a_run_in_groups_logs_and_ends_as_one_in_single_steps(train, tmp_path):
 
 
 def test_killed_stopped_and_extended_a_run_in_groups_ends_in_the_same_bits(
-    train, tmp_path, monkeypatch
+    train, whole, tmp_path, monkeypatch
 ):
-    code, out = train("whole", 4)
-    assert code == main.DONE, out
-
     def interrupt(at, action):
         """Does something at the first dispatch that goes past a step."""
         note = Telemetry.train
@@ -228,9 +233,9 @@ def test_killed_stopped_and_extended_a_run_in_groups_ends_in_the_same_bits(
     assert code == main.DONE and "goes on from step 12" in out, out
     code, out = train("cut", 4)
     assert code == main.DONE and "goes on from step 17" in out, out
-    whole, found = final_state(tmp_path / "whole"), final_state(tmp_path / "cut")
-    assert found.keys() == whole.keys()
-    for name, value in whole.items():
+    expected, found = final_state(whole), final_state(tmp_path / "cut")
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
