@@ -99,7 +99,7 @@ class ByHand:
             fake_logits = Net(1).apply({"params": critic}, fake, train=True)
             return (jax.nn.softplus(-real_logits) + jax.nn.softplus(fake_logits)).mean()
 
-        return jax.grad(loss)(self.params["critic"])
+        return jax.jit(jax.grad(loss))(self.params["critic"])
 
     def generator_gradient(self, round_number):
         def loss(generator):
@@ -107,7 +107,7 @@ class ByHand:
             logits = Net(1).apply({"params": self.params["critic"]}, fake, train=True)
             return jax.nn.softplus(-logits).mean()
 
-        return jax.grad(loss)(self.params["generator"])
+        return jax.jit(jax.grad(loss))(self.params["generator"])
 
     def apply(self, name, gradient):
         with jax.numpy_dtype_promotion("standard"):

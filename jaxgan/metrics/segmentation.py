@@ -89,8 +89,9 @@ def train(
     enough("a segmentation network", 2, real=len(pictures))
     steps = steps or STEPS
     random = np.random.default_rng(seed)
-    params = Segmenter(classes).init(jax.random.key(seed), jnp.zeros((1, *pictures.shape[1:])))
-    state = (params["params"], _optimiser(steps).init(params["params"]))
+    initial = jax.jit(Segmenter(classes).init)
+    params = initial(jax.random.key(seed), jnp.zeros((1, *pictures.shape[1:])))["params"]
+    state = (params, _optimiser(steps).init(params))
     known = np.ones(classes, np.float32)
     known[list(void)] = 0.0
     size = min(BATCH_SIZE, len(pictures))

@@ -1,5 +1,6 @@
 """Networks of films and volumes: shapes, parameter counts by the papers' layers, the mask."""
 
+import functools
 import itertools
 
 import jax
@@ -21,6 +22,16 @@ def described(network, *shape):
         lambda key, x: network.init_with_output(key, x, train=True), jax.random.key(0), given
     )
     return out.shape, count_parameters(variables["params"])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def drawn(network, x):
+    return network.init(jax.random.key(1), x, train=True)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def made(network, variables, x):
+    return network.apply(variables, x, train=True, mutable=["batch_stats"])[0]
 
 
 def norms(*channels):
@@ -57,14 +68,12 @@ def test_the_film_generator_is_vgans(frames):
 def test_the_background_stands_still_where_the_mask_is_empty():
     network = FilmGenerator(first=(1, 1, 1), width=2, stages=2)
     latent = jax.random.normal(jax.random.key(0), (3, 5))
-    variables = network.init(jax.random.key(1), latent, train=True)
+    variables = drawn(network, latent)
     params = dict(variables["params"])
     name = max(n for n in params if n.startswith("ConvTranspose"))
     bias = jnp.asarray([0.0, 0.0, 0.0, -100.0])
     params[name] = {**params[name], "bias": bias}
-    film, _ = network.apply(
-        {**variables, "params": params}, latent, train=True, mutable=["batch_stats"]
-    )
+    film = made(network, {**variables, "params": params}, latent)
     np.testing.assert_array_equal(film, jnp.broadcast_to(film[:, :1], film.shape))
     assert film.std() > 0
 
@@ -99,10 +108,9 @@ def test_mocogan_is_as_large_as_its_layers():
 def test_motion_changes_the_frames_of_one_content():
     network = MotionContentGenerator(frames=3, side=8, width=2, stages=2, content=4, motion=2)
     latent = jax.random.normal(jax.random.key(0), (2, network.latent_size))
-    variables = network.init(jax.random.key(1), latent, train=True)
-    film, _ = network.apply(variables, latent, train=True, mutable=["batch_stats"])
-    other = latent.at[:, -2:].set(0.0)
-    changed, _ = network.apply(variables, other, train=True, mutable=["batch_stats"])
+    variables = drawn(network, latent)
+    film = made(network, variables, latent)
+    changed = made(network, variables, latent.at[:, -2:].set(0.0))
     assert film.shape == (2, 3, 8, 8, 3)
     # The noise of the last frame moves the last frame alone, but for the batch's statistics.
     apart = np.abs(np.asarray(film - changed)).mean((0, 2, 3, 4))

@@ -227,14 +227,14 @@ def small():
 
 def test_scan_vmap_and_remat_give_the_same_gradients(small):
     kernel, x = small
-    expected = jax.grad(loss)(kernel, x)
+    expected = jax.jit(jax.grad(loss))(kernel, x)
 
     def body(total, image):
         return total + jax.grad(jax.checkpoint(loss))(kernel, image[None]), None
 
     scanned, _ = jax.jit(lambda x: lax.scan(body, jnp.zeros_like(kernel), x))(x)
-    per_image = jax.vmap(jax.grad(loss), (None, 0))(kernel, x[:, None])
-    per_kernel = jax.vmap(jax.grad(loss), (0, None))(jnp.stack([kernel, 2 * kernel]), x)
+    per_image = jax.jit(jax.vmap(jax.grad(loss), (None, 0)))(kernel, x[:, None])
+    per_kernel = jax.jit(jax.vmap(jax.grad(loss), (0, None)))(jnp.stack([kernel, 2 * kernel]), x)
     scale = np.abs(expected).max()
     for got in (scanned, per_image.sum(0), per_kernel[0], per_kernel[1] / 8):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * scale)
