@@ -138,6 +138,25 @@ def test_every_kind_of_leaf_comes_back_bit_for_bit(states, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_only_large_arrays_are_cut_for_several_devices_to_write(tmp_path):
+    """XLA compiles a program for each shape that is cut; a run has dozens of them."""
+    compiled = []
+
+    def listen(event, duration_secs, **about):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(about.get("fun_name"))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    found = []
+    with contextlib.closing(Checkpoints(tmp_path)) as checkpoints:
+        for step, rows in enumerate((77, 2**19), 1):
+            state = placed({"kernel": np.ones((rows, 4), np.float32)}, 2)
+            compiled.clear()
+            checkpoints.save(step, state, {}, wait=True)
+            found.append("jit(slice)" in compiled)
+    assert found == [False, True]
+
+
 @pytest.mark.parametrize(
     "before, after",
     [
