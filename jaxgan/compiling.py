@@ -29,7 +29,8 @@ def _creation(system: System) -> Callable[[jax.Array], TrainState]:
 
 def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh, *, fsdp: bool) -> TrainState:
     """The state's shapes, dtypes and shardings; nothing is computed."""
-    shapes = jax.eval_shape(_creation(experiment.system), jax.random.key(0))
+    key = jax.eval_shape(jax.random.key, 0)
+    shapes = jax.eval_shape(_creation(experiment.system), key)
     shardings = parallel.state_sharding(shapes, mesh, fsdp=fsdp)
     return jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
