@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from absl.testing import flagsaver
 
 from benchmarks import peers
 from benchmarks.contestant import ROOT
@@ -331,16 +332,22 @@ def test_a_game_is_known_by_what_it_reads_and_by_its_generator():
 @pytest.mark.parametrize(
     ("subject", "flags", "flag"),
     [
-        ("video_gan", TINY_FILMS, "--ema_halflife=10"),
         ("text2image_fashion_mnist", TINY_TEXT, "--r1_weight=1"),
         ("text2image_fashion_mnist", TINY_TEXT, "--augment=colour"),
         ("hifigan_vocoder", TINY_VOCODER, "--loss=hinge"),
     ],
 )
 def test_what_the_peers_do_not_know_is_refused_in_one_line(tmp_path, subject, flags, flag):
-    with pytest.raises(UserError, match=f"{subject}: the peers") as refused:
-        export.export(subject, tmp_path, (*flags, flag))
+    words = f"{subject}: the peers"
+    with flagsaver.flagsaver(), pytest.raises(UserError, match=words) as refused:
+        export.write_subject(subject, tmp_path, (*flags, flag), steps=2)
     assert flag.partition("=")[0] in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_what_the_exporting_process_refuses_is_said_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="video_gan: the peers") as refused:
+        export.export("video_gan", tmp_path, (*TINY_FILMS, "--ema_halflife=10"))
+    assert "--ema_halflife" in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_games_that_no_peer_plays_are_refused():
