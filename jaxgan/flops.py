@@ -39,7 +39,9 @@ def count_jaxpr(jaxpr: core.Jaxpr) -> int:
 def calls_onednn(jaxpr: core.Jaxpr) -> bool:
     """Whether a jaxpr, or one inside it, leaves a convolution to `jaxgan.ops.onednn`."""
     return any(
-        onednn.is_call(equation) or any(map(calls_onednn, core.jaxprs_in_params(equation.params)))
+        onednn.is_call(equation)
+        or onednn.is_product(equation)
+        or any(map(calls_onednn, core.jaxprs_in_params(equation.params)))
         for equation in jaxpr.eqns
     )
 
@@ -52,6 +54,8 @@ def _count_equation(equation: core.JaxprEqn) -> int:
         return _count_convolution(equation)
     if onednn.is_call(equation):
         return _count_onednn(equation)
+    if onednn.is_product(equation):
+        return 2 * _shape_of(equation.outvars[0])[1] * math.prod(_shape_of(equation.invars[1]))
     inner = [count_jaxpr(jaxpr) for jaxpr in core.jaxprs_in_params(params)]
     if name == "scan":
         return params["length"] * sum(inner)

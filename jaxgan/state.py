@@ -26,7 +26,8 @@ class Network(struct.PyTreeNode):
       variables: the other collections by name (batch statistics, spectral vectors), possibly empty.
       train: whether calls run in training mode.
       noise: the random key of modules that draw some while training (`make_rng("noise")`), or None.
-        All calls of one turn draw the same, so that real and fake samples meet the same noise.
+        All calls of one turn draw the same, so that real and fake samples meet the same noise
+        unless one call takes both.
     """
 
     module: nn.Module = struct.field(pytree_node=False)

@@ -25,3 +25,12 @@ class Geometry(NamedTuple):
     def extents(self, taps: Sequence[int]) -> tuple[int, ...]:
         """The positions that a kernel of `taps` spans on each axis."""
         return tuple((k - 1) * d + 1 for k, d in zip(taps, self.dilation, strict=True))
+
+    def results(self, size: Sequence[int], taps: Sequence[int]) -> tuple[int, ...]:
+        """The spatial shape of a forward convolution's result, of an image of `size`."""
+        return tuple(
+            (n + low + high - extent) // s + 1
+            for n, (low, high), extent, s in zip(
+                size, self.padding, self.extents(taps), self.stride, strict=True
+            )
+        )

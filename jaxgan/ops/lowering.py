@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgan.ops import onednn, winograd
+from jaxgan.ops import onednn, toom, winograd
 from jaxgan.ops.forms import (
     forward_by_blocks,
     forward_plain,
@@ -50,7 +50,8 @@ _FEW_PICTURES = 4
 _MANY_ROWS = 1024
 # Winograd's algorithm is used where it takes so many times fewer multiplications, of so many
 # channels that combining rows is a small part of the work; with kernels of no more than so many
-# times the numbers of the images, and for weight gradients of images that stay in a cache.
+# times the numbers of the images, and for weight gradients of images that stay in a cache. Toom and
+# Cook's, on two axes, wants as much gain, as many channels, and more than a few rows.
 _LEAST_GAIN = 1.5
 _WIDE_FOR_WINOGRAD = 64
 _KERNEL_TO_IMAGES = 2
@@ -143,6 +144,8 @@ def _choose_onednn(
     results = rows // math.prod(geometry.stride) if operation == "forward" else rows
     if geometry.groups > 1 or not onednn.chosen(slid, 2 * results * numbers):
         return None
+    if _toom_pays(operation, kernel_shape, geometry, slid):
+        return _BY_TOOM[operation]
     if operation == "forward":
         few = not strided and outputs <= 4 and inputs >= 16
         # oneDNN lays every kernel out anew, which costs more than the products of few results.
@@ -188,6 +191,47 @@ def _winograd_pays(
     wide = min(kernel_shape[-2:]) >= _WIDE_FOR_WINOGRAD
     small = math.prod(kernel_shape) <= _KERNEL_TO_IMAGES * images
     return plain and wide and small and winograd.gain(size, kernel_shape[0]) >= _LEAST_GAIN
+
+
+def _toom_pays(
+    operation: str, kernel_shape: tuple[int, ...], geometry: Geometry, slid: Array
+) -> bool:
+    """Whether two axes' worth of multiplications saved pay for what it takes to save them.
+
+    It holds for the three operations of a convolution or for none: they share their values.
+    """
+    *taps, inputs, outputs = kernel_shape
+    plain = len(taps) == 2 and max(geometry.dilation) == 1
+    # It keeps five digits. Who asks for all gets them.
+    if getattr(jax.config, "jax_default_matmul_precision", None) in ("highest", "float32"):
+        return False
+    if not plain or max(geometry.stride) == 1 or min(inputs, outputs) < _WIDE_FOR_WINOGRAD:
+        return False
+    size = slid.shape[1:-1]
+    if operation == "forward":
+        size = geometry.results(size, taps)
+    if toom.gain(size, kernel_shape, geometry.stride) < _LEAST_GAIN:
+        return False
+    return slid.shape[0] * toom.tiles(size, taps, geometry.stride) >= _FEW_ROWS
+
+
+def _forward_by_toom(x, kernel, geometry):
+    return toom.forward(x, kernel, geometry, onednn.multiply)
+
+
+def _input_grad_by_toom(g, kernel, geometry, size):
+    return toom.input_grad(g, kernel, geometry, size, onednn.multiply)
+
+
+def _weight_grad_by_toom(x, g, geometry, taps):
+    return toom.weight_grad(x, g, geometry, taps, onednn.multiply)
+
+
+_BY_TOOM: dict[str, Callable[..., Array]] = {
+    "forward": _forward_by_toom,
+    "input_grad": _input_grad_by_toom,
+    "weight_grad": _weight_grad_by_toom,
+}
 
 
 def _forward_by_winograd(x, kernel, geometry):

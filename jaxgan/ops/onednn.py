@@ -34,6 +34,7 @@ from jaxgan.ops.forms import exchanged_padding, weight_grad_padding
 from jaxgan.ops.geometry import Geometry
 
 TARGET = "__onednn$convolution"
+_PRODUCT = "__onednn$matmul"
 _TRIED = ("0.10.2", "0.11.2", "0.12.0.1")
 # Below so many operations the call itself counts, and tiny networks are better off in the cache.
 _LEAST_OPERATIONS = 4_000_000
@@ -101,6 +102,40 @@ def convolve(
     return call(x, kernel)
 
 
+def multiply(
+    a: Array,
+    b: Array,
+    *,
+    turn_a: bool = False,
+    turn_b: bool = False,
+    middle: tuple[bool, bool, bool] = (False, False, False),
+) -> Array:
+    """The products of two batches of float32 matrices `[batch, rows, columns]`.
+
+    Args:
+      a: the left factors, or a single one.
+      b: the right factors.
+      turn_a: whether each of `a` is transposed.
+      turn_b: whether each of `b` is.
+      middle: whether the batch is the middle axis, not the first one, of `a`, `b` and the result.
+    """
+    # As XLA sees it the batch comes first everywhere, and sometimes lies elsewhere in memory.
+    a, b = (jnp.swapaxes(m, 0, 1) if is_ else m for m, is_ in zip((a, b), middle, strict=False))
+    config = {"transpose_a": turn_a, "transpose_b": turn_b}
+    *inputs, output = ((1, 0, 2) if is_ else (0, 1, 2) for is_ in middle)
+    call = jax.ffi.ffi_call(
+        _PRODUCT,
+        jax.ShapeDtypeStruct((len(b), a.shape[1 + turn_a], b.shape[2 - turn_b]), a.dtype),
+        vmap_method="sequential",
+        custom_call_api_version=2,
+        input_layouts=inputs,
+        output_layouts=output,
+        legacy_backend_config=json.dumps({"onednn_matmul_config": config}),
+    )
+    y = call(a, b)
+    return jnp.swapaxes(y, 0, 1) if middle[2] else y
+
+
 _CONFIG = "onednn_conv_config"
 
 
@@ -139,6 +174,12 @@ def is_call(equation: core.JaxprEqn) -> bool:
     """Whether an equation of a jaxpr is `convolve`'s call."""
     name = equation.params.get("target_name")
     return equation.primitive.name == "ffi_call" and name == TARGET
+
+
+def is_product(equation: core.JaxprEqn) -> bool:
+    """Whether an equation of a jaxpr is `multiply`'s call."""
+    name = equation.params.get("target_name")
+    return equation.primitive.name == "ffi_call" and name == _PRODUCT
 
 
 def window(equation: core.JaxprEqn) -> Mapping[str, Any]:

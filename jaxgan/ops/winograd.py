@@ -27,8 +27,10 @@ Forward = Callable[[Array, Array, Geometry], Array]
 WeightGrad = Callable[[Array, Array, Geometry, tuple[int, ...]], Array]
 
 # Where the polynomials that are multiplied are evaluated, beside infinity: among the points with
-# the least error for up to six products (Barabasz et al., arXiv 1803.10986).
-_POINTS = tuple(map(Fraction, ("0", "-1", "1", "1/2", "-2")))
+# the least error for up to eight products (Barabasz et al., arXiv 1803.10986).
+_POINTS = tuple(map(Fraction, ("0", "-1", "1", "1/2", "-2", "-1/2", "2")))
+# Here rows are combined by as many additions as there are points, and rounded as often.
+_MOST_PRODUCTS = 6
 # What lies between two combinations should stay in the cache that the cores share.
 _CHUNK_BYTES = 20 * 2**20
 
@@ -94,7 +96,7 @@ class _Plan:
 
 def _plan(rows: int, taps: int) -> _Plan:
     """The tiles with the fewest products in all."""
-    sizes = range(1, len(_POINTS) + 3 - taps)
+    sizes = range(1, _MOST_PRODUCTS + 2 - taps)
     results = min(sizes, key=lambda m: (m + taps - 1) * -(-rows // m))
     return _Plan(results, -(-rows // results), *matrices(results, taps))
 
@@ -102,7 +104,7 @@ def _plan(rows: int, taps: int) -> _Plan:
 def gain(rows: int, taps: int) -> float:
     """How many times as many multiplications a plain convolution takes, for so many rows of results
     and taps on the first axis; 1 where there are too many taps."""
-    if taps > len(_POINTS):
+    if taps >= _MOST_PRODUCTS:
         return 1.0
     plan = _plan(rows, taps)
     return rows * taps / (plan.products * plan.tiles)

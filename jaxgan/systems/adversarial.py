@@ -200,9 +200,10 @@ def adversarial(
         if critic.variables:
             raise ValueError(f"`both` is for critics without {', '.join(critic.variables)}")
         (real, fake), labels = shown(turn), given(turn.batch)
-        real_logits, fake_logits = critic(real, *labels), critic(fake, *labels)
-        if fake_logits.size != len(fake_logits):
-            raise ValueError(f"`both` needs one logit a sample, not {fake_logits.shape}")
+        logits = critic(_in_turn(real, fake), *(_in_turn(label, label) for label in labels))
+        if logits.size != 2 * len(real):
+            raise ValueError(f"`both` needs one logit a sample, not {logits.shape}")
+        real_logits, fake_logits = logits.reshape(-1, 2).T
         assert loss.ratio is not None
         metrics = {
             "critic_real": real_logits.mean(),
@@ -231,6 +232,11 @@ def adversarial(
         generators=("generator",),
         prepare=prepare,
     )
+
+
+def _in_turn(first: Array, second: Array) -> Array:
+    """`[2 * batch, ...]`, rows of the two in turn, so that every device keeps its own."""
+    return jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])
 
 
 def one_pass(critic: PlayerSpec, loss: AdversarialLoss) -> bool:

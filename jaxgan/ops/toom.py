@@ -1,0 +1,273 @@
+"""Strided convolutions with fewer multiplications: Toom and Cook's products of polynomials.
+
+Along one axis, with stride `s`, a kernel is `s` kernels of every s-th tap, each over every s-th
+pixel. Their results are coefficients of products of polynomials, and products are known from their
+values at as many points as they have coefficients: `n + taps - 1` multiplications for a tile of `n`
+results, not `n * taps` (the form of Lavin and Gray, arXiv 1509.09308, and `winograd.matrices`).
+Here that is done along all spatial axes at once: taking tiles to their values and back are products
+with constant matrices, and between them stands one product of channels for every point.
+
+Image, kernel and result are taken to their values by three linear maps, and a convolution is the
+trilinear form sum(image * kernel * result) of these values. So each of its three derivatives
+multiplies the values of the other two, and goes back by its own map transposed; XLA computes the
+values that two of them share once. Array shapes are those of conv.py; dilation and groups are 1.
+"""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from jaxgan.ops import winograd
+from jaxgan.ops.geometry import Geometry
+
+# `onednn.multiply`, or another with its signature.
+Product = Callable[..., Array]
+
+# On each of two axes they leave five digits: a relative error of up to 1e-5, where that of a plain
+# float32 convolution is 4e-7 and a GPU's TF32 keeps three digits. More points would leave fewer.
+_MOST_POINTS = 8
+# The maps' matrices are small, and their products slow: a multiplication there costs as much as
+# this, divided by the points, of the channels'. Measured for 25 to 64 points.
+_MAPS_COST = 96
+
+
+@dataclasses.dataclass(frozen=True)
+class _Axis:
+    """How an axis is cut: `tiles` of `results` each, for kernels of every `stride`-th tap."""
+
+    stride: int
+    taps: int
+    results: int
+    tiles: int
+
+    @property
+    def points(self) -> int:
+        return self.results + self.taps - 1
+
+    @property
+    def reach(self) -> int:
+        """Every so many pixels that the tiles see, all together."""
+        return self.tiles * self.results + self.taps - 1
+
+
+@functools.cache
+def _axis(size: int, taps: int, stride: int) -> _Axis | None:
+    """The tiles with the fewest multiplications for `size` results, and of these the smallest.
+
+    None where there are too many taps. A tile shares pixels with the next one only.
+    """
+    taps = -(-taps // stride)
+    tiles = [
+        _Axis(stride, taps, results, -(-size // results))
+        for results in range(max(taps - 1, 1), _MOST_POINTS + 2 - taps)
+    ]
+    return min(tiles, key=lambda axis: axis.tiles * axis.points, default=None)
+
+
+def gain(size: tuple[int, ...], kernel_shape: tuple[int, ...], stride: tuple[int, ...]) -> float:
+    """How many times as long a plain convolution takes at the speed of the channels' product.
+
+    Args:
+      size: the result's, on each axis.
+      kernel_shape: `[*taps, in, out]`.
+      stride: on each axis.
+
+    Returns:
+      An estimate from the multiplications; 0 where there are too many taps.
+    """
+    *taps, inputs, outputs = kernel_shape
+    axes = [a for a in map(_axis, size, taps, stride) if a is not None]
+    if len(axes) < len(taps):
+        return 0.0
+    points, results = (math.prod(a.points for a in axes), math.prod(a.results for a in axes))
+    wide = math.prod(stride) * inputs
+    maps = _MAPS_COST / points * (wide * points + outputs * results)
+    tiles = math.prod(a.tiles for a in axes)
+    return math.prod((*size, *taps)) * inputs * outputs / (tiles * points * (maps + wide * outputs))
+
+
+def tiles(size: Sequence[int], taps: Sequence[int], stride: Sequence[int]) -> int:
+    """Into how many parts the result of a picture is cut."""
+    axes = map(_axis, size, taps, stride)
+    return math.prod(a.tiles for a in axes if a is not None)
+
+
+def forward(x: Array, kernel: Array, geometry: Geometry, product: Product) -> Array:
+    """The cross-correlation of `x` with `kernel`."""
+    size = geometry.results(x.shape[1:-1], kernel.shape[:-2])
+    plan = _Plan.of(size, kernel.shape, geometry, product)
+    image, kernels = plan.of_image(x), plan.of_kernel(kernel)
+    return plan.to_result(product(image, kernels, middle=(True, False, True)), size)
+
+
+def input_grad(
+    g: Array, kernel: Array, geometry: Geometry, size: tuple[int, ...], product: Product
+) -> Array:
+    """The gradient with respect to an image of spatial shape `size`."""
+    plan = _Plan.of(g.shape[1:-1], kernel.shape, geometry, product)
+    result, kernels = plan.of_result(g), plan.of_kernel(kernel)
+    values = product(result, kernels, turn_b=True, middle=(True, False, True))
+    return plan.to_image(values, size)
+
+
+def weight_grad(
+    x: Array, g: Array, geometry: Geometry, taps: tuple[int, ...], product: Product
+) -> Array:
+    """The gradient with respect to a kernel of spatial shape `taps`."""
+    shape = (*taps, x.shape[-1], g.shape[-1])
+    plan = _Plan.of(g.shape[1:-1], shape, geometry, product)
+    image, result = plan.of_image(x), plan.of_result(g)
+    return plan.to_kernel(product(image, result, turn_a=True, middle=(True, True, False)), shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """The three linear maps to values at points, `of_...`, and these transposed, `to_...`.
+
+    Values of images and results are `[batch * tiles, points, channels]`, with the phases of an
+    image among its channels: whatever is moved to get there stays within a picture.
+
+    Attributes:
+      axes: how each spatial axis is cut.
+      before: zeros before the image on each axis.
+      product: what multiplies.
+    """
+
+    axes: tuple[_Axis, ...]
+    before: tuple[int, ...]
+    product: Product
+
+    @classmethod
+    def of(
+        cls,
+        size: tuple[int, ...],
+        kernel_shape: tuple[int, ...],
+        geometry: Geometry,
+        product: Product,
+    ) -> "_Plan":
+        axes = map(_axis, size, kernel_shape[:-2], geometry.stride)
+        return cls(
+            tuple(a for a in axes if a is not None),
+            tuple(low for low, _ in geometry.padding),
+            product,
+        )
+
+    def of_image(self, x: Array) -> Array:
+        return self._values(0, self._tiles_of_image(x))
+
+    def to_image(self, values: Array, size: tuple[int, ...]) -> Array:
+        rank = len(self.axes)
+        x = self._values(0, values, turned=True)
+        tiles, points = [a.tiles for a in self.axes], [a.points for a in self.axes]
+        phases = [a.stride for a in self.axes]
+        x = x.reshape(-1, *tiles, *points, *phases, x.shape[-1] // math.prod(phases))
+        beside = [(1 + k, 1 + rank + k, 1 + 2 * rank + k) for k in range(rank)]
+        x = x.transpose(0, *itertools.chain(*beside), x.ndim - 1)
+        for index, a in enumerate(self.axes):
+            # Of an axis: tiles, points and phases; then all that the tiles reach, and phases.
+            x = _join_tiles(x, 1 + index, a)
+            x = x.reshape(*x.shape[: 1 + index], -1, *x.shape[3 + index :])
+        cut = [
+            (-low, low + n - reach, 0)
+            for low, n, reach in zip(self.before, size, x.shape[1:-1], strict=True)
+        ]
+        return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *cut, (0, 0, 0)])
+
+    def of_kernel(self, kernel: Array) -> Array:
+        """`[*taps, in, out]` to `[points, phases * in, out]`."""
+        kernel = self._parts_of_kernel(kernel)
+        values = self._matrix(1, kernel.dtype) @ kernel.reshape(len(kernel), -1)
+        return values.reshape(-1, *kernel.shape[1:])
+
+    def to_kernel(self, values: Array, shape: tuple[int, ...]) -> Array:
+        parts = self._matrix(1, values.dtype).T @ values.reshape(len(values), -1)
+        whole = jax.ShapeDtypeStruct(shape, values.dtype)
+        transpose = jax.linear_transpose(self._parts_of_kernel, whole)
+        return transpose(parts.reshape(-1, *values.shape[1:]))[0]
+
+    def of_result(self, g: Array) -> Array:
+        rank = len(self.axes)
+        missing = [
+            (0, a.tiles * a.results - n, 0) for a, n in zip(self.axes, g.shape[1:-1], strict=True)
+        ]
+        g = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *missing, (0, 0, 0)])
+        split = [part for a in self.axes for part in (a.tiles, a.results)]
+        g = g.reshape(len(g), *split, g.shape[-1])
+        g = g.transpose(0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
+        return self._values(2, g.reshape(-1, math.prod(a.results for a in self.axes), g.shape[-1]))
+
+    def to_result(self, values: Array, size: tuple[int, ...]) -> Array:
+        rank = len(self.axes)
+        g = self._values(2, values, turned=True)
+        tiles, results = [a.tiles for a in self.axes], [a.results for a in self.axes]
+        g = g.reshape(-1, *tiles, *results, g.shape[-1])
+        beside = [(1 + k, 1 + rank + k) for k in range(rank)]
+        g = g.transpose(0, *itertools.chain(*beside), g.ndim - 1)
+        whole = [t * n for t, n in zip(tiles, results, strict=True)]
+        g = g.reshape(len(g), *whole, g.shape[-1])
+        return lax.slice(g, (0,) * g.ndim, (len(g), *size, g.shape[-1]))
+
+    def _tiles_of_image(self, x):
+        """`[batch, *spatial, in]` to `[batch * tiles, points, phases * in]`, before the map."""
+        rank = len(self.axes)
+        around = [
+            (low, a.reach * a.stride - low - n, 0)
+            for a, low, n in zip(self.axes, self.before, x.shape[1:-1], strict=True)
+        ]
+        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])
+        for index, a in enumerate(self.axes):
+            at = 1 + 3 * index
+            x = x.reshape(*x.shape[:at], a.reach, a.stride, *x.shape[at + 1 :])
+            starts = range(0, a.tiles * a.results, a.results)
+            x = jnp.stack([lax.slice_in_dim(x, k, k + a.points, axis=at) for k in starts], axis=at)
+        tiles, points, phases = (range(1 + k, 1 + 3 * rank, 3) for k in range(3))
+        x = x.transpose(0, *tiles, *points, *phases, x.ndim - 1)
+        wide = math.prod(x.shape[1 + 2 * rank :])
+        return x.reshape(-1, math.prod(a.points for a in self.axes), wide)
+
+    def _parts_of_kernel(self, kernel):
+        """`[*taps, in, out]` to `[taps of a phase, phases * in, out]`."""
+        rank = len(self.axes)
+        missing = [
+            (0, a.taps * a.stride - k, 0) for a, k in zip(self.axes, kernel.shape[:-2], strict=True)
+        ]
+        kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), [*missing, (0, 0, 0), (0, 0, 0)])
+        split = [part for a in self.axes for part in (a.taps, a.stride)]
+        kernel = kernel.reshape(*split, *kernel.shape[-2:])
+        order = (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1)
+        taps = math.prod(a.taps for a in self.axes)
+        return kernel.transpose(order).reshape(taps, -1, kernel.shape[-1])
+
+    def _values(self, which, x, turned=False):
+        """The map's matrix, or its transpose, times each of `x [rows, coefficients, channels]`."""
+        return self.product(self._matrix(which, x.dtype)[None], x, turn_a=turned)
+
+    def _matrix(self, which, dtype):
+        each = [winograd.matrices(a.results, a.taps)[which] for a in self.axes]
+        return jnp.asarray(functools.reduce(np.kron, each).astype(dtype))
+
+
+def _join_tiles(x, at, axis):
+    """Adds tiles `[..., tiles, points, ...]` up to `[..., reach, ...]`: the first points of a tile
+    lie where the last ones of the tile before it do."""
+    if axis.tiles == 1:
+        return x.reshape(*x.shape[:at], -1, *x.shape[at + 2 :])
+    shared = axis.taps - 1
+
+    def part(x, start, stop, axis):
+        return lax.slice_in_dim(x, start, stop, axis=axis)
+
+    ends = part(x, axis.results, axis.points, at + 1)
+    before = [(int(k == at), -int(k == at), 0) for k in range(x.ndim)]
+    first = part(x, 0, shared, at + 1) + lax.pad(ends, jnp.zeros((), x.dtype), before)
+    whole = jnp.concatenate([first, part(x, shared, axis.results, at + 1)], at + 1)
+    whole = whole.reshape(*x.shape[:at], -1, *x.shape[at + 2 :])
+    last = part(ends, axis.tiles - 1, axis.tiles, at)
+    return jnp.concatenate([whole, last.reshape(*x.shape[:at], -1, *x.shape[at + 2 :])], at)
