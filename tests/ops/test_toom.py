@@ -123,6 +123,7 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
     monkeypatch.setattr(lowering, "_WIDE_FOR_WINOGRAD", 0)
     monkeypatch.setattr(lowering, "_FEW_ROWS", 0)
     monkeypatch.setattr(lowering, "_LEAST_GAIN", 0)
+    monkeypatch.setattr(lowering, "_LEAST_WORK", 0)
     monkeypatch.setattr(onednn, "_LEAST_OPERATIONS", 0)
     used = set()
 
@@ -163,12 +164,13 @@ def test_it_is_chosen_where_it_pays():
             form = chosen(name, kernel, slid(batch, size, kernel), **options)
             return form == f"_{name}_by_toom"
 
-        # The layers of the networks for 28x28, and one of those for 64x64.
-        assert ours(128, 7, (4, 4, 64, 128)) and ours(128, 7, (4, 4, 128, 256))
-        assert ours(128, 14, (4, 4, 64, 128)) and ours(16, 8, (4, 4, 128, 256))
-        # Few rows, narrow, tiles that save little, a stride or a dilation that it is not for.
-        assert not ours(32, 7, (4, 4, 128, 256))
-        assert not ours(128, 14, (4, 4, 32, 64))
+        # The generator's layers for 28x28, and layers of the networks for 64x64.
+        assert ours(128, 14, (4, 4, 64, 128)) and ours(128, 7, (4, 4, 128, 256))
+        assert ours(64, 8, (4, 4, 128, 256)) and ours(64, 4, (4, 4, 256, 512))
+        # Little work, few rows, narrow, little saved, a stride or a dilation that it is not for.
+        assert not ours(128, 7, (4, 4, 64, 128)) and not ours(64, 14, (4, 4, 64, 128))
+        assert not ours(32, 4, (4, 4, 512, 512))
+        assert not ours(512, 14, (4, 4, 32, 64))
         assert not ours(64, 16, (4, 4, 64, 128))
         assert not ours(128, 16, (3, 3, 128, 256))
         assert not ours(128, 16, (4, 4, 128, 256), stride=1)
