@@ -37,10 +37,7 @@ def forward_by_blocks(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """
     *taps, inputs, outputs = kernel.shape
     rank = len(taps)
-    size = [
-        n + low + high - k + 1
-        for n, (low, high), k in zip(x.shape[1:-1], geometry.padding, taps, strict=True)
-    ]
+    size = geometry.results(x.shape[1:-1], taps)
     blocks = [-(-m // _BLOCK) for m in size]
     spans = [-(-(k + _BLOCK - 1) // _BLOCK) * _BLOCK for k in taps]
     moved = [

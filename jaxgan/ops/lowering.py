@@ -154,7 +154,7 @@ def _choose_onednn(
         # oneDNN lays every kernel out anew, which costs more than the products of few results.
         if few or results <= _FEW_ROWS:
             return None
-        size = slid.shape[1] + sum(geometry.padding[0]) - taps[0] + 1
+        size, *_ = geometry.results(slid.shape[1:-1], taps)
         pays = _winograd_pays(size, kernel_shape, geometry, results * (inputs + outputs))
         return _forward_by_winograd if pays else onednn.forward
     if max(geometry.dilation) > 1:

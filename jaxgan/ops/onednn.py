@@ -172,14 +172,16 @@ def _describe(rank, padding, stride, dilation):
 
 def is_call(equation: core.JaxprEqn) -> bool:
     """Whether an equation of a jaxpr is `convolve`'s call."""
-    name = equation.params.get("target_name")
-    return equation.primitive.name == "ffi_call" and name == TARGET
+    return _calls(equation, TARGET)
 
 
 def is_product(equation: core.JaxprEqn) -> bool:
     """Whether an equation of a jaxpr is `multiply`'s call."""
-    name = equation.params.get("target_name")
-    return equation.primitive.name == "ffi_call" and name == _PRODUCT
+    return _calls(equation, _PRODUCT)
+
+
+def _calls(equation, target):
+    return equation.primitive.name == "ffi_call" and equation.params["target_name"] == target
 
 
 def window(equation: core.JaxprEqn) -> Mapping[str, Any]:

@@ -64,11 +64,11 @@ def _axis(size: int, taps: int, stride: int) -> _Axis | None:
     None where there are too many taps. A tile shares pixels with the next one only.
     """
     taps = -(-taps // stride)
-    tiles = [
+    ways = [
         _Axis(stride, taps, results, -(-size // results))
         for results in range(max(taps - 1, 1), _MOST_POINTS + 2 - taps)
     ]
-    return min(tiles, key=lambda axis: axis.tiles * axis.points, default=None)
+    return min(ways, key=lambda axis: axis.tiles * axis.points, default=None)
 
 
 def gain(size: tuple[int, ...], kernel_shape: tuple[int, ...], stride: tuple[int, ...]) -> float:
@@ -86,11 +86,11 @@ def gain(size: tuple[int, ...], kernel_shape: tuple[int, ...], stride: tuple[int
     axes = [a for a in map(_axis, size, taps, stride) if a is not None]
     if len(axes) < len(taps):
         return 0.0
-    points, results = (math.prod(a.points for a in axes), math.prod(a.results for a in axes))
+    points, results = math.prod(a.points for a in axes), math.prod(a.results for a in axes)
     wide = math.prod(stride) * inputs
     maps = _MAPS_COST / points * (wide * points + outputs * results)
-    tiles = math.prod(a.tiles for a in axes)
-    return math.prod((*size, *taps)) * inputs * outputs / (tiles * points * (maps + wide * outputs))
+    ours = tiles(size, taps, stride) * points * (maps + wide * outputs)
+    return math.prod((*size, *taps)) * inputs * outputs / ours
 
 
 def tiles(size: Sequence[int], taps: Sequence[int], stride: Sequence[int]) -> int:

@@ -34,6 +34,22 @@ def lax_conv_transpose(x, kernel, *, stride=1, padding="SAME"):
     )
 
 
+def note_calls(monkeypatch, module, names):
+    """The set of those of a module's functions `names` that have been called, as it grows."""
+    used = set()
+
+    def note(name, function):
+        def noted(*arguments, **options):
+            used.add(name)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(module, name, noted)
+
+    for name in names:
+        note(name, getattr(module, name))
+    return used
+
+
 def orders(operation, x, kernel, g, other_x, other_kernel):
     """Value, both gradients, and the three gradients of those: every second-order term."""
 

@@ -5,7 +5,7 @@ import json
 import jax
 import jax.numpy as jnp
 import pytest
-from orders import check_orders, lax_conv, lax_conv_transpose
+from orders import check_orders, lax_conv, lax_conv_transpose, note_calls
 
 from jaxgan import compilation_cache, flops, main, parallel
 from jaxgan.ops import lowering, onednn
@@ -48,23 +48,13 @@ def chosen(operation, taps, slid, stride=1, dilation=1, dtype=jnp.float32):
 @carried
 @pytest.mark.usefixtures("everywhere", "uncached")
 def test_every_form_equals_lax_to_second_order(monkeypatch):
-    used = set()
-
-    def note(name, form):
-        def noted(*arguments, **options):
-            used.add(name)
-            return form(*arguments, **options)
-
-        monkeypatch.setattr(onednn, name, noted)
-
     forms = (
         "forward",
         "input_grad_by_single_phases",
         "weight_grad_by_rows",
         "weight_grad_exchanged",
     )
-    for name in forms:
-        note(name, getattr(onednn, name))
+    used = note_calls(monkeypatch, onednn, forms)
     cases = [
         ((2, 11, 12, 4), (3, 3, 4, 6), {}),
         ((2, 11, 12, 20), (3, 3, 20, 17), {"stride": 2}),

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from orders import check_orders, lax_conv, lax_conv_transpose
+from orders import check_orders, lax_conv, lax_conv_transpose, note_calls
 
 from jaxgan import compilation_cache, flops
 from jaxgan.ops import lowering, onednn, toom
@@ -127,18 +127,8 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
     monkeypatch.setattr(lowering, "_LEAST_GAIN", 0)
     monkeypatch.setattr(lowering, "_LEAST_WORK", 0)
     monkeypatch.setattr(onednn, "_LEAST_OPERATIONS", 0)
-    used = set()
-
-    def note(name, form):
-        def noted(*arguments):
-            used.add(name)
-            return form(*arguments)
-
-        monkeypatch.setattr(toom, name, noted)
-
     names = ("forward", "input_grad", "weight_grad")
-    for name in names:
-        note(name, getattr(toom, name))
+    used = note_calls(monkeypatch, toom, names)
     cases = [((2, 12, 14, 8), (4, 4, 8, 6), {"stride": 2})]
     transposed = [((2, 9, 7, 6), (4, 4, 6, 8), {"stride": 2})]
     with compilation_cache.paused(), onednn.allowed(True):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from orders import check_orders, lax_conv
+from orders import check_orders, lax_conv, note_calls
 
 from jaxgan import compilation_cache
 from jaxgan.ops import forms, lowering, onednn, winograd
@@ -111,17 +111,8 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
         monkeypatch.setattr(lowering, name, 0)
     monkeypatch.setattr(lowering, "_NUMBERS_PER_ROW", 10**9)
     monkeypatch.setattr(onednn, "_LEAST_OPERATIONS", 0)
-    used = set()
-
-    def note(name, form):
-        def noted(*arguments):
-            used.add(name)
-            return form(*arguments)
-
-        monkeypatch.setattr(winograd, name, noted)
-
-    for name in ("forward", "weight_grad"):
-        note(name, getattr(winograd, name))
+    names = ("forward", "weight_grad")
+    used = note_calls(monkeypatch, winograd, names)
     cases = [
         ((2, 11, 12, 4), (3, 3, 4, 6), {}),
         ((2, 12, 9, 8), (4, 4, 8, 3), {"padding": ((1, 1), (1, 1))}),
@@ -129,7 +120,7 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
     ]
     with compilation_cache.paused(), onednn.allowed(True):
         check_orders(cases, conv, lax_conv)
-    assert used == {"forward", "weight_grad"}
+    assert used == set(names)
 
 
 @carried
