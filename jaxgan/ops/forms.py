@@ -13,8 +13,6 @@ from jax import Array, lax
 from jaxgan.ops.geometry import Geometry
 from jaxgan.ops.resample import pixel_shuffle, pixel_unshuffle
 
-# The side of the blocks of `forward_by_blocks`: with 3 outputs they fill three vectors of 16.
-_BLOCK = 4
 # Pictures that a strided weight gradient wants.
 _STRIPS = 8
 
@@ -30,35 +28,42 @@ def forward_plain(x: Array, kernel: Array, geometry: Geometry) -> Array:
     )
 
 
-def forward_by_blocks(x: Array, kernel: Array, geometry: Geometry) -> Array:
-    """Every block of `_BLOCK` pixels a side is one pixel, with more channels and a smaller kernel.
+def forward_by_blocks(
+    x: Array,
+    kernel: Array,
+    geometry: Geometry,
+    side: int = 4,
+    convolve: Callable[..., Array] | None = None,
+) -> Array:
+    """Every block of `side` pixels a side is one pixel, with more channels and a smaller kernel.
 
     For stride 1, few outputs and many taps: it multiplies by some zeros, but fills whole vectors.
+    With 3 outputs blocks of 4 fill three vectors of 16. `convolve` is what computes it, XLA by
+    default.
     """
     *taps, inputs, outputs = kernel.shape
     rank = len(taps)
     size = geometry.results(x.shape[1:-1], taps)
-    blocks = [-(-m // _BLOCK) for m in size]
-    spans = [-(-(k + _BLOCK - 1) // _BLOCK) * _BLOCK for k in taps]
+    blocks = [-(-m // side) for m in size]
+    spans = [-(-(k + side - 1) // side) * side for k in taps]
     moved = [
         jnp.pad(
             kernel,
             [*((r, s - k - r) for r, s, k in zip(start, spans, taps, strict=True)), (0, 0), (0, 0)],
         )
-        for start in itertools.product(range(_BLOCK), repeat=rank)
+        for start in itertools.product(range(side), repeat=rank)
     ]
     wide = jnp.stack(moved, axis=-2).reshape(1, *spans, -1)
-    wide = pixel_unshuffle(wide, _BLOCK)[0].reshape(
-        *(s // _BLOCK for s in spans), _BLOCK**rank * inputs, _BLOCK**rank * outputs
+    wide = pixel_unshuffle(wide, side)[0].reshape(
+        *(s // side for s in spans), side**rank * inputs, side**rank * outputs
     )
     pads = [
-        (low, (b - 1) * _BLOCK + s - n - low, 0)
+        (low, (b - 1) * side + s - n - low, 0)
         for n, (low, _), b, s in zip(x.shape[1:-1], geometry.padding, blocks, spans, strict=True)
     ]
     padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
-    whole = pixel_shuffle(
-        _convolve(pixel_unshuffle(padded, _BLOCK), wide, ((0, 0),) * rank), _BLOCK
-    )
+    y = (convolve or _convolve)(pixel_unshuffle(padded, side), wide, ((0, 0),) * rank)
+    whole = pixel_shuffle(y, side)
     return lax.slice(whole, (0,) * (rank + 2), (x.shape[0], *size, outputs))
 
 

@@ -48,13 +48,21 @@ _WIDE_GROUP = 4
 _FEW_PICTURES = 4
 # The phases of fewer rows than this are better made by one of its convolutions than by several.
 _MANY_ROWS = 1024
+# Vectors run over the output channels. So few of them, of so many input channels, are one product
+# and shifted sums, or, where these would be more than so many, pixels in blocks become channels.
+_FEW_OUTPUTS = 4
+_WIDE_FOR_FEW = 16
+_MOST_SUMS = 32
+# Of so many outputs oneDNN is better at blocks of 2 than XLA is at blocks of 4. Measured for 1 to 3
+# outputs of 16 to 64 channels, 7x7 and 9x9 taps: with 3 it takes half to two thirds of the time.
+_FILL_BLOCKS = 3
 # Winograd's algorithm is used where it takes so many times fewer multiplications, of so many
 # channels that combining rows is a small part of the work; with kernels of no more than so many
 # times the numbers of the images, and for weight gradients of images that stay in a cache.
 _LEAST_GAIN = 1.5
 _WIDE_FOR_WINOGRAD = 64
 _KERNEL_TO_IMAGES = 2
-_MOST_NUMBERS = 8_000_000
+_MOST_NUMBERS = 12_000_000
 # Toom and Cook's, which rounds more, wants as much gain, as many channels, more than a few rows,
 # and so many multiplications at each point. With half of them a step of WGAN-GP is 8 % faster, but
 # five rounds of Adam make of its rounding 2e-4 of a loss.
@@ -104,11 +112,10 @@ def _choose(
             return forward_of_few
         if products and strided and len(taps) == 3 and inputs <= _FEW_INPUTS:
             return forward_by_strides
-        # Vectors run over the output channels: with a few of them most lanes would be idle.
-        few = products and not strided and outputs <= 4
-        if few and inputs >= 16 and outputs * math.prod(taps) <= 32:
+        few = products and not strided and outputs <= _FEW_OUTPUTS
+        if few and inputs >= _WIDE_FOR_FEW and outputs * math.prod(taps) <= _MOST_SUMS:
             return forward_by_products
-        if few and inputs >= 16:
+        if few and inputs >= _WIDE_FOR_FEW:
             return forward_by_blocks
         return forward_plain
     if operation == "input_grad":
@@ -150,10 +157,13 @@ def _choose_onednn(
     if _toom_pays(operation, kernel_shape, geometry, slid):
         return _BY_TOOM[operation]
     if operation == "forward":
-        few = not strided and outputs <= 4 and inputs >= 16
         # oneDNN lays every kernel out anew, which costs more than the products of few results.
-        if few or results <= _FEW_ROWS:
+        if results <= _FEW_ROWS:
             return None
+        if not strided and outputs <= _FEW_OUTPUTS and inputs >= _WIDE_FOR_FEW:
+            flat, many = len(taps) == 2, outputs * math.prod(taps) > _MOST_SUMS
+            fills = outputs >= _FILL_BLOCKS and max(geometry.dilation) == 1
+            return _forward_by_onednn_blocks if flat and many and fills else None
         size, *_ = geometry.results(slid.shape[1:-1], taps)
         pays = _winograd_pays(size, kernel_shape, geometry, results * (inputs + outputs))
         return _forward_by_winograd if pays else onednn.forward
@@ -237,6 +247,10 @@ _BY_TOOM: dict[str, Callable[..., Array]] = {
     "input_grad": _input_grad_by_toom,
     "weight_grad": _weight_grad_by_toom,
 }
+
+
+def _forward_by_onednn_blocks(x, kernel, geometry):
+    return forward_by_blocks(x, kernel, geometry, 2, onednn.convolve)
 
 
 def _forward_by_winograd(x, kernel, geometry):

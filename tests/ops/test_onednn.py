@@ -55,6 +55,7 @@ def test_every_form_equals_lax_to_second_order(monkeypatch):
         "weight_grad_exchanged",
     )
     used = note_calls(monkeypatch, onednn, forms)
+    by_blocks = note_calls(monkeypatch, lowering, ["_forward_by_onednn_blocks"])
     cases = [
         ((2, 11, 12, 4), (3, 3, 4, 6), {}),
         ((2, 11, 12, 20), (3, 3, 20, 17), {"stride": 2}),
@@ -62,6 +63,7 @@ def test_every_form_equals_lax_to_second_order(monkeypatch):
         ((1, 13, 12, 2), (4, 5, 2, 3), {"stride": 3, "padding": "VALID"}),
         ((2, 13, 12, 3), (3, 3, 3, 4), {"dilation": 2}),
         ((2, 9, 8, 8), (5, 5, 8, 3), {}),
+        ((1, 9, 8, 16), (7, 4, 16, 3), {"padding": ((2, 3), (0, 1))}),
         ((2, 9, 8, 20), (2, 1, 20, 18), {"stride": 3}),
         ((2, 30, 6), (9, 6, 4), {"stride": 4}),
         ((2, 21, 6), (5, 6, 8), {}),
@@ -77,7 +79,7 @@ def test_every_form_equals_lax_to_second_order(monkeypatch):
     with onednn.allowed(True):
         check_orders(cases, conv, lax_conv)
         check_orders(transposed, conv_transpose, lax_conv_transpose)
-    assert used == set(forms)
+    assert used == set(forms) and by_blocks
 
 
 @carried
@@ -86,6 +88,8 @@ def test_forms_are_chosen_by_shape():
         assert chosen("forward", (4, 4, 64, 128), (64, 28, 28, 64), 2) == "forward"
         # Few outputs, or hardly a result for so large a kernel.
         assert chosen("forward", (4, 4, 64, 1), (64, 28, 28, 64)) == "forward_by_products"
+        assert chosen("forward", (9, 9, 64, 1), (8, 24, 24, 64)) == "forward_by_blocks"
+        assert chosen("forward", (9, 9, 64, 3), (8, 24, 24, 64)) == "_forward_by_onednn_blocks"
         assert chosen("forward", (4, 4, 512, 512), (1, 2, 2, 512), 2) == "forward_of_few"
         # What is worth calls of its own: many rows, and zeros that are not multiplied by.
         even = chosen("input_grad", (4, 4, 64, 128), (2, 14, 14, 128), 2)
