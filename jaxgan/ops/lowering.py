@@ -112,11 +112,9 @@ def _choose(
             return forward_of_few
         if products and strided and len(taps) == 3 and inputs <= _FEW_INPUTS:
             return forward_by_strides
-        few = products and not strided and outputs <= _FEW_OUTPUTS
-        if few and inputs >= _WIDE_FOR_FEW and outputs * math.prod(taps) <= _MOST_SUMS:
-            return forward_by_products
-        if few and inputs >= _WIDE_FOR_FEW:
-            return forward_by_blocks
+        if products and _few_outputs(kernel_shape, geometry):
+            few_sums = outputs * math.prod(taps) <= _MOST_SUMS
+            return forward_by_products if few_sums else forward_by_blocks
         return forward_plain
     if operation == "input_grad":
         if heavy:
@@ -160,7 +158,7 @@ def _choose_onednn(
         # oneDNN lays every kernel out anew, which costs more than the products of few results.
         if results <= _FEW_ROWS:
             return None
-        if not strided and outputs <= _FEW_OUTPUTS and inputs >= _WIDE_FOR_FEW:
+        if _few_outputs(kernel_shape, geometry):
             flat, many = len(taps) == 2, outputs * math.prod(taps) > _MOST_SUMS
             fills = outputs >= _FILL_BLOCKS and max(geometry.dilation) == 1
             return _forward_by_onednn_blocks if flat and many and fills else None
@@ -185,6 +183,11 @@ def _choose_onednn(
     if pays and images <= _MOST_NUMBERS:
         return _weight_grad_by_winograd
     return onednn.weight_grad_by_rows
+
+
+def _few_outputs(kernel_shape: tuple[int, ...], geometry: Geometry) -> bool:
+    *_, inputs, outputs = kernel_shape
+    return max(geometry.stride) == 1 and outputs <= _FEW_OUTPUTS and inputs >= _WIDE_FOR_FEW
 
 
 def _winograd_pays(
