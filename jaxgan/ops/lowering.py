@@ -64,9 +64,8 @@ _WIDE_FOR_WINOGRAD = 64
 _KERNEL_TO_IMAGES = 2
 _MOST_NUMBERS = 12_000_000
 # Toom and Cook's, which rounds more, wants as much gain, as many channels, more than a few rows,
-# and so many multiplications at each point. With half of them WGAN-GP would use it as well, whose
-# five rounds of Adam amplify rounding.
-_LEAST_WORK = 12_000_000
+# and so many multiplications at each point.
+_LEAST_WORK = 8_000_000
 # Winograd's algorithm writes whole rows of results: a weight gradient's should not be shorter.
 _SHORTEST_ROW = 8
 
