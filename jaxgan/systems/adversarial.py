@@ -130,16 +130,19 @@ def adversarial(
     def balanced(turn: Turn, real_logits: Array, fake_logits: Array) -> dict[str, Array]:
         label = turn.batch["label"] if classes else None
         diversity = relative_diversity(turn.batch["real"], turn.fake, label, classes)
-        return balance(loss, real_logits, fake_logits, diversity)
+        return {
+            "critic_real": real_logits.mean(),
+            "critic_fake": fake_logits.mean(),
+            **balance(loss, real_logits, fake_logits, diversity),
+        }
 
     def critic_loss(turn: Turn) -> Outcome:
         (real, fake), labels = shown(turn), given(turn.batch)
         real_logits, updated = turn.networks["critic"].update(real, *labels)
         fake_logits, updated = updated.update(fake, *labels)
-        metrics = {"critic_real": real_logits.mean(), "critic_fake": fake_logits.mean()}
         return Outcome(
             loss.critic(real_logits, fake_logits).mean(),
-            {**metrics, **balanced(turn, real_logits, fake_logits)},
+            balanced(turn, real_logits, fake_logits),
             {"critic": updated},
         )
 
@@ -200,14 +203,12 @@ def adversarial(
         if critic.variables:
             raise ValueError(f"`both` is for critics without {', '.join(critic.variables)}")
         (real, fake), labels = shown(turn), given(turn.batch)
-        logits = critic(_in_turn(real, fake), *(_in_turn(label, label) for label in labels))
-        if logits.size != 2 * len(real):
-            raise ValueError(f"`both` needs one logit a sample, not {logits.shape}")
-        real_logits, fake_logits = logits.reshape(-1, 2).T
+        # Side by side in one call, the real ones would be differentiated as the fakes must be.
+        real_logits, fake_logits = critic(real, *labels), critic(fake, *labels)
+        if fake_logits.size != len(fake):
+            raise ValueError(f"`both` needs one logit a sample, not {fake_logits.shape}")
         assert loss.ratio is not None
         metrics = {
-            "critic_real": real_logits.mean(),
-            "critic_fake": fake_logits.mean(),
             **balanced(turn, real_logits, fake_logits),
             "generator_loss": loss.generator(fake_logits, real_logits).mean(),
         }
@@ -232,11 +233,6 @@ def adversarial(
         generators=("generator",),
         prepare=prepare,
     )
-
-
-def _in_turn(first: Array, second: Array) -> Array:
-    """`[2 * batch, ...]`, rows of the two in turn, so that every device keeps its own."""
-    return jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])
 
 
 def one_pass(critic: PlayerSpec, loss: AdversarialLoss) -> bool:
