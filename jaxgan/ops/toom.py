@@ -51,22 +51,17 @@ class _Axis:
     def points(self) -> int:
         return self.results + self.taps - 1
 
-    @property
-    def reach(self) -> int:
-        """Every so many pixels that the tiles see, all together."""
-        return self.tiles * self.results + self.taps - 1
-
 
 @functools.cache
 def _axis(size: int, taps: int, stride: int) -> _Axis | None:
     """The tiles with the fewest multiplications for `size` results, and of these the smallest.
 
-    None where there are too many taps. A tile shares pixels with the next one only.
+    None where there are too many taps.
     """
     taps = -(-taps // stride)
     ways = [
         _Axis(stride, taps, results, -(-size // results))
-        for results in range(max(taps - 1, 1), _MOST_POINTS + 2 - taps)
+        for results in range(1, _MOST_POINTS + 2 - taps)
     ]
     return min(ways, key=lambda axis: axis.tiles * axis.points, default=None)
 
@@ -163,22 +158,9 @@ class _Plan:
         return self._values(0, self._tiles_of_image(x))
 
     def to_image(self, values: Array, size: tuple[int, ...]) -> Array:
-        rank = len(self.axes)
-        x = self._values(0, values, turned=True)
-        tiles, points = [a.tiles for a in self.axes], [a.points for a in self.axes]
-        phases = [a.stride for a in self.axes]
-        x = x.reshape(-1, *tiles, *points, *phases, x.shape[-1] // math.prod(phases))
-        beside = [(1 + k, 1 + rank + k, 1 + 2 * rank + k) for k in range(rank)]
-        x = x.transpose(0, *itertools.chain(*beside), x.ndim - 1)
-        for index, a in enumerate(self.axes):
-            # Of an axis: tiles, points and phases; then all that the tiles reach, and phases.
-            x = _join_tiles(x, 1 + index, a)
-            x = x.reshape(*x.shape[: 1 + index], -1, *x.shape[3 + index :])
-        cut = [
-            (-low, low + n - reach, 0)
-            for low, n, reach in zip(self.before, size, x.shape[1:-1], strict=True)
-        ]
-        return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *cut, (0, 0, 0)])
+        tiles = self._values(0, values, turned=True)
+        channels = tiles.shape[-1] // math.prod(a.stride for a in self.axes)
+        return self._untiled(self._tiles_of_image, tiles, size, channels)
 
     def of_kernel(self, kernel: Array) -> Array:
         """`[*taps, in, out]` to `[points, phases * in, out]`."""
@@ -193,57 +175,54 @@ class _Plan:
         return transpose(parts.reshape(-1, *values.shape[1:]))[0]
 
     def of_result(self, g: Array) -> Array:
-        rank = len(self.axes)
+        return self._values(2, self._tiles_of_result(g))
+
+    def to_result(self, values: Array, size: tuple[int, ...]) -> Array:
+        tiles = self._values(2, values, turned=True)
+        return self._untiled(self._tiles_of_result, tiles, size, tiles.shape[-1])
+
+    def _tiles_of_image(self, x):
+        """`[batch, *spatial, in]` to `[batch * tiles, points, phases * in]`, before the map."""
+        tiles = []
+        # XLA's loops over whole tiles are fast; over each axis cut by itself they are not.
+        for place in itertools.product(*(range(a.tiles) for a in self.axes)):
+            starts = [
+                k * a.results * a.stride - low
+                for k, a, low in zip(place, self.axes, self.before, strict=True)
+            ]
+            seen = [
+                (-start, start + a.points * a.stride - n, 0)
+                for start, a, n in zip(starts, self.axes, x.shape[1:-1], strict=True)
+            ]
+            tile = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *seen, (0, 0, 0)])
+            tiles.append(_split(tile, 1, [(a.points, a.stride) for a in self.axes]))
+        wide = math.prod(a.stride for a in self.axes) * x.shape[-1]
+        points = math.prod(a.points for a in self.axes)
+        return jnp.stack(tiles, 1).reshape(-1, points, wide)
+
+    def _tiles_of_result(self, g):
+        """`[batch, *spatial, out]` to `[batch * tiles, results of a tile, out]`."""
         missing = [
             (0, a.tiles * a.results - n, 0) for a, n in zip(self.axes, g.shape[1:-1], strict=True)
         ]
         g = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *missing, (0, 0, 0)])
-        split = [part for a in self.axes for part in (a.tiles, a.results)]
-        g = g.reshape(len(g), *split, g.shape[-1])
-        g = g.transpose(0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
-        return self._values(2, g.reshape(-1, math.prod(a.results for a in self.axes), g.shape[-1]))
+        g = _split(g, 1, [(a.tiles, a.results) for a in self.axes])
+        return g.reshape(-1, math.prod(a.results for a in self.axes), g.shape[-1])
 
-    def to_result(self, values: Array, size: tuple[int, ...]) -> Array:
-        rank = len(self.axes)
-        g = self._values(2, values, turned=True)
-        tiles, results = [a.tiles for a in self.axes], [a.results for a in self.axes]
-        g = g.reshape(-1, *tiles, *results, g.shape[-1])
-        beside = [(1 + k, 1 + rank + k) for k in range(rank)]
-        g = g.transpose(0, *itertools.chain(*beside), g.ndim - 1)
-        whole = [t * n for t, n in zip(tiles, results, strict=True)]
-        g = g.reshape(len(g), *whole, g.shape[-1])
-        return lax.slice(g, (0,) * g.ndim, (len(g), *size, g.shape[-1]))
-
-    def _tiles_of_image(self, x):
-        """`[batch, *spatial, in]` to `[batch * tiles, points, phases * in]`, before the map."""
-        rank = len(self.axes)
-        around = [
-            (low, a.reach * a.stride - low - n, 0)
-            for a, low, n in zip(self.axes, self.before, x.shape[1:-1], strict=True)
-        ]
-        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])
-        for index, a in enumerate(self.axes):
-            at = 1 + 3 * index
-            x = x.reshape(*x.shape[:at], a.reach, a.stride, *x.shape[at + 1 :])
-            starts = range(0, a.tiles * a.results, a.results)
-            x = jnp.stack([lax.slice_in_dim(x, k, k + a.points, axis=at) for k in starts], axis=at)
-        tiles, points, phases = (range(1 + k, 1 + 3 * rank, 3) for k in range(3))
-        x = x.transpose(0, *tiles, *points, *phases, x.ndim - 1)
-        wide = math.prod(x.shape[1 + 2 * rank :])
-        return x.reshape(-1, math.prod(a.points for a in self.axes), wide)
+    def _untiled(self, tiles_of, tiles, size, channels):
+        """`tiles_of` transposed: the sum of what the tiles have at each pixel."""
+        pictures = len(tiles) // math.prod(a.tiles for a in self.axes)
+        whole = jax.ShapeDtypeStruct((pictures, *size, channels), tiles.dtype)
+        return jax.linear_transpose(tiles_of, whole)(tiles)[0]
 
     def _parts_of_kernel(self, kernel):
         """`[*taps, in, out]` to `[taps of a phase, phases * in, out]`."""
-        rank = len(self.axes)
         missing = [
             (0, a.taps * a.stride - k, 0) for a, k in zip(self.axes, kernel.shape[:-2], strict=True)
         ]
         kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), [*missing, (0, 0, 0), (0, 0, 0)])
-        split = [part for a in self.axes for part in (a.taps, a.stride)]
-        kernel = kernel.reshape(*split, *kernel.shape[-2:])
-        order = (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1)
-        taps = math.prod(a.taps for a in self.axes)
-        return kernel.transpose(order).reshape(taps, -1, kernel.shape[-1])
+        kernel = _split(kernel, 0, [(a.taps, a.stride) for a in self.axes])
+        return kernel.reshape(math.prod(a.taps for a in self.axes), -1, kernel.shape[-1])
 
     def _values(self, which, x, turned=False):
         """The map's matrix, or its transpose, times each of `x [rows, coefficients, channels]`."""
@@ -254,20 +233,9 @@ class _Plan:
         return jnp.asarray(functools.reduce(np.kron, each).astype(dtype))
 
 
-def _join_tiles(x, at, axis):
-    """Adds tiles `[..., tiles, points, ...]` up to `[..., reach, ...]`: the first points of a tile
-    lie where the last ones of the tile before it do."""
-    if axis.tiles == 1:
-        return x.reshape(*x.shape[:at], -1, *x.shape[at + 2 :])
-    shared = axis.taps - 1
-
-    def part(x, start, stop, axis):
-        return lax.slice_in_dim(x, start, stop, axis=axis)
-
-    ends = part(x, axis.results, axis.points, at + 1)
-    before = [(int(k == at), -int(k == at), 0) for k in range(x.ndim)]
-    first = part(x, 0, shared, at + 1) + lax.pad(ends, jnp.zeros((), x.dtype), before)
-    whole = jnp.concatenate([first, part(x, shared, axis.results, at + 1)], at + 1)
-    whole = whole.reshape(*x.shape[:at], -1, *x.shape[at + 2 :])
-    last = part(ends, axis.tiles - 1, axis.tiles, at)
-    return jnp.concatenate([whole, last.reshape(*x.shape[:at], -1, *x.shape[at + 2 :])], at)
+def _split(x, first, parts):
+    """Splits the axes from `first` on, each into a pair, and puts all second parts behind."""
+    rank = len(parts)
+    x = x.reshape(*x.shape[:first], *itertools.chain(*parts), *x.shape[first + rank :])
+    each, rest = range(first, first + 2 * rank), range(first + 2 * rank, x.ndim)
+    return x.transpose(*range(first), *each[::2], *each[1::2], *rest)
