@@ -151,8 +151,10 @@ def _rows(x, before, count, plan):
     `x` has `before` rows of zeros more, and as many behind as it takes; negative ones are cut off.
     """
     reach = plan.results * (plan.tiles - 1)
+    behind = reach + count - before - x.shape[1]
     none = ((0, 0, 0),) * (x.ndim - 2)
-    around = ((0, 0, 0), (before, reach + count - before - x.shape[1], 0), *none)
+    # Of an `x` that nothing is put around XLA would compute every number anew for each slice.
+    around = ((0, 0, 0), (before, behind if before or behind else 1, 0), *none)
     x = lax.pad(x, jnp.zeros((), x.dtype), around)
     return [lax.slice_in_dim(x, k, k + reach + 1, plan.results, axis=1) for k in range(count)]
 
