@@ -7,6 +7,7 @@ for every spatial axis of the input `[batch, *spatial, channels]`.
 from collections.abc import Sequence
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.nn.initializers import Initializer, lecun_normal
@@ -120,4 +121,22 @@ def _with_bias(layer, y):
     if not layer.use_bias:
         return y
     bias = layer.param("bias", nn.initializers.zeros, (layer.features,), jnp.float32)
-    return y + jnp.broadcast_to(bias.astype(y.dtype), y.shape)
+    return _add(y, bias.astype(y.dtype))
+
+
+@jax.custom_vjp
+def _add(y, bias):
+    return y + jnp.broadcast_to(bias, y.shape)
+
+
+def _add_forward(y, bias):
+    return _add(y, bias), None
+
+
+def _add_backward(_, g):
+    # A sum over several axes XLA takes to where the pixels of a shuffle have more axes yet, and is
+    # slow there.
+    return g, g.reshape(-1, g.shape[-1]).sum(axis=0)
+
+
+_add.defvjp(_add_forward, _add_backward)

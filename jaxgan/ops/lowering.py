@@ -65,7 +65,9 @@ _KERNEL_TO_IMAGES = 2
 _MOST_NUMBERS = 12_000_000
 # Toom and Cook's, which rounds more, wants as much gain, as many channels, more than a few rows,
 # and so many multiplications at each point.
-_LEAST_WORK = 8_000_000
+_LEAST_WORK = 4_000_000
+# With stride 1 it competes with Winograd's, which lags behind its gain at weight gradients.
+_GAIN_TO_WINOGRAD = {"forward": 1.1, "input_grad": 1.1, "weight_grad": 0.9}
 # Winograd's algorithm writes whole rows of results: a weight gradient's should not be shorter.
 _SHORTEST_ROW = 8
 
@@ -213,19 +215,23 @@ def _toom_pays(
 ) -> bool:
     """Whether two axes' worth of multiplications saved pay for what it takes to save them.
 
-    It holds for the three operations of a convolution or for none: they share their values.
+    It holds for the three operations of a convolution, which share their values, or for none; but
+    of stride 1 some weight gradients alone gain by it.
     """
     *taps, inputs, outputs = kernel_shape
     plain = len(taps) == 2 and max(geometry.dilation) == 1
     # It keeps five digits. Who asks for all gets them.
     if getattr(jax.config, "jax_default_matmul_precision", None) in ("highest", "float32"):
         return False
-    if not plain or max(geometry.stride) == 1 or min(inputs, outputs) < _WIDE_FOR_WINOGRAD:
+    if not plain or min(inputs, outputs) < _WIDE_FOR_WINOGRAD:
         return False
     size = slid.shape[1:-1]
     if operation == "forward":
         size = geometry.results(size, taps)
-    if toom.gain(size, kernel_shape, geometry.stride) < _LEAST_GAIN:
+    least = _LEAST_GAIN
+    if max(geometry.stride) == 1:
+        least = max(least, _GAIN_TO_WINOGRAD[operation] * winograd.gain(size[0], taps[0]))
+    if toom.gain(size, kernel_shape, geometry.stride) < least:
         return False
     rows = slid.shape[0] * toom.tiles(size, taps, geometry.stride)
     work = rows * math.prod(geometry.stride) * inputs * outputs

@@ -108,7 +108,7 @@ def multiply(
     *,
     turn_a: bool = False,
     turn_b: bool = False,
-    middle: tuple[bool, bool, bool] = (False, False, False),
+    middle: tuple[bool, bool] = (False, False),
 ) -> Array:
     """The products of two batches of float32 matrices `[batch, rows, columns]`.
 
@@ -117,23 +117,22 @@ def multiply(
       b: the right factors.
       turn_a: whether each of `a` is transposed.
       turn_b: whether each of `b` is.
-      middle: whether the batch is the middle axis, not the first one, of `a`, `b` and the result.
+      middle: whether the batch is the middle axis, not the first one, of `a` and of `b`. Of the
+        result it never is: oneDNN writes it that way at two thirds of the speed.
     """
-    # As XLA sees it the batch comes first everywhere, and sometimes lies elsewhere in memory.
-    a, b = (jnp.swapaxes(m, 0, 1) if is_ else m for m, is_ in zip((a, b), middle, strict=False))
+    # As XLA sees it the batch comes first, and sometimes lies elsewhere in memory.
+    a, b = (jnp.swapaxes(m, 0, 1) if is_ else m for m, is_ in zip((a, b), middle, strict=True))
     config = {"transpose_a": turn_a, "transpose_b": turn_b}
-    *inputs, output = ((1, 0, 2) if is_ else (0, 1, 2) for is_ in middle)
+    inputs = [(1, 0, 2) if is_ else (0, 1, 2) for is_ in middle]
     call = jax.ffi.ffi_call(
         _PRODUCT,
         jax.ShapeDtypeStruct((len(b), a.shape[1 + turn_a], b.shape[2 - turn_b]), a.dtype),
         vmap_method="sequential",
         custom_call_api_version=2,
         input_layouts=inputs,
-        output_layouts=output,
         legacy_backend_config=json.dumps({"onednn_matmul_config": config}),
     )
-    y = call(a, b)
-    return jnp.swapaxes(y, 0, 1) if middle[2] else y
+    return call(a, b)
 
 
 _CONFIG = "onednn_conv_config"

@@ -1,4 +1,4 @@
-"""Strided convolutions with fewer multiplications: Toom and Cook's products of polynomials.
+"""Convolutions with fewer multiplications: Toom and Cook's products of polynomials.
 
 Along one axis, with stride `s`, a kernel is `s` kernels of every s-th tap, each over every s-th
 pixel. Their results are coefficients of products of polynomials, and products are known from their
@@ -33,6 +33,9 @@ Product = Callable[..., Array]
 # On two axes they leave five digits where a plain float32 convolution leaves six, and a GPU's TF32
 # three. More points would leave fewer.
 _MOST_POINTS = 8
+# Up to so many tiles XLA is faster at cutting an image into one after another, and beyond at once:
+# it makes as many passes over the image, or a single one that asks of each pixel where it goes.
+_FEW_TILES = 4
 # The maps' matrices are small, and their products slow: a multiplication there costs as much as
 # this, divided by the points, of the channels'. Measured for 25 to 64 points.
 _MAPS_COST = 96
@@ -50,6 +53,11 @@ class _Axis:
     @property
     def points(self) -> int:
         return self.results + self.taps - 1
+
+    @property
+    def reach(self) -> int:
+        """Over the results of how many tiles the points of one lie."""
+        return -(-self.points // self.results)
 
 
 @functools.cache
@@ -99,7 +107,7 @@ def forward(x: Array, kernel: Array, geometry: Geometry, product: Product) -> Ar
     size = geometry.results(x.shape[1:-1], kernel.shape[:-2])
     plan = _Plan.of(size, kernel.shape, geometry, product)
     image, kernels = plan.of_image(x), plan.of_kernel(kernel)
-    return plan.to_result(product(image, kernels, middle=(True, False, True)), size)
+    return plan.to_result(product(image, kernels, middle=(True, False)), size)
 
 
 def input_grad(
@@ -108,7 +116,7 @@ def input_grad(
     """The gradient with respect to an image of spatial shape `size`."""
     plan = _Plan.of(g.shape[1:-1], kernel.shape, geometry, product)
     result, kernels = plan.of_result(g), plan.of_kernel(kernel)
-    values = product(result, kernels, turn_b=True, middle=(True, False, True))
+    values = product(result, kernels, turn_b=True, middle=(True, False))
     return plan.to_image(values, size)
 
 
@@ -119,7 +127,7 @@ def weight_grad(
     shape = (*taps, x.shape[-1], g.shape[-1])
     plan = _Plan.of(g.shape[1:-1], shape, geometry, product)
     image, result = plan.of_image(x), plan.of_result(g)
-    return plan.to_kernel(product(image, result, turn_a=True, middle=(True, True, False)), shape)
+    return plan.to_kernel(product(image, result, turn_a=True, middle=(True, True)), shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,13 +162,20 @@ class _Plan:
             product,
         )
 
+    @property
+    def _tiles(self) -> int:
+        """Of a picture."""
+        return math.prod(a.tiles for a in self.axes)
+
     def of_image(self, x: Array) -> Array:
         return self._values(0, self._tiles_of_image(x))
 
     def to_image(self, values: Array, size: tuple[int, ...]) -> Array:
-        tiles = self._values(0, values, turned=True)
+        tiles = self._back(0, values)
+        if self._tiles > _FEW_TILES:
+            return self._add_tiles(tiles, size)
         channels = tiles.shape[-1] // math.prod(a.stride for a in self.axes)
-        return self._untiled(self._tiles_of_image, tiles, size, channels)
+        return self._untiled(self._cut_tiles, tiles, (*size, channels))
 
     def of_kernel(self, kernel: Array) -> Array:
         """`[*taps, in, out]` to `[points, phases * in, out]`."""
@@ -178,13 +193,22 @@ class _Plan:
         return self._values(2, self._tiles_of_result(g))
 
     def to_result(self, values: Array, size: tuple[int, ...]) -> Array:
-        tiles = self._values(2, values, turned=True)
-        return self._untiled(self._tiles_of_result, tiles, size, tiles.shape[-1])
+        tiles = self._back(2, values)
+        return self._untiled(self._tiles_of_result, tiles, (*size, tiles.shape[-1]))
 
     def _tiles_of_image(self, x):
         """`[batch, *spatial, in]` to `[batch * tiles, points, phases * in]`, before the map."""
+        if self._tiles <= _FEW_TILES:
+            return self._cut_tiles(x)
+        points = math.prod(a.points for a in self.axes)
+        wide = math.prod(a.stride for a in self.axes) * x.shape[-1]
+        tiles = jax.ShapeDtypeStruct((len(x) * self._tiles, points, wide), x.dtype)
+        add = functools.partial(self._add_tiles, size=x.shape[1:-1])
+        return jax.linear_transpose(add, tiles)(x)[0]
+
+    def _cut_tiles(self, x):
+        """`_tiles_of_image`, one tile after another."""
         tiles = []
-        # XLA's loops over whole tiles are fast; over each axis cut by itself they are not.
         for place in itertools.product(*(range(a.tiles) for a in self.axes)):
             starts = [
                 k * a.results * a.stride - low
@@ -197,8 +221,36 @@ class _Plan:
             tile = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *seen, (0, 0, 0)])
             tiles.append(_split(tile, 1, [(a.points, a.stride) for a in self.axes]))
         wide = math.prod(a.stride for a in self.axes) * x.shape[-1]
-        points = math.prod(a.points for a in self.axes)
-        return jnp.stack(tiles, 1).reshape(-1, points, wide)
+        return jnp.stack(tiles, 1).reshape(len(x) * self._tiles, -1, wide)
+
+    def _add_tiles(self, tiles, size):
+        """`_tiles_of_image` transposed: the image of which each pixel is the sum of the tiles'.
+
+        Tiles begin `results` points after each other, and are cut there: into a beginning, and what
+        lies over the beginnings of the tiles behind. XLA adds these in one pass.
+        """
+        axes, rank = self.axes, len(self.axes)
+        parts = [(a.tiles, a.points, a.stride) for a in axes]
+        batch = len(tiles) // self._tiles
+        tiles = tiles.reshape(batch, *itertools.chain(*zip(*parts, strict=True)), -1)
+        # An axis is three now: its tiles, their points, the phases of these.
+        around = [range(1 + axis, 1 + 3 * rank, rank) for axis in range(rank)]
+        tiles = tiles.transpose(0, *itertools.chain(*around), 1 + 3 * rank)
+        zero = whole = jnp.zeros((), tiles.dtype)
+        for place in itertools.product(*(range(a.reach) for a in axes)):
+            cuts, moves = [slice(None)], [(0, 0, 0)]
+            for k, a in zip(place, axes, strict=True):
+                cut = slice(k * a.results, min((k + 1) * a.results, a.points))
+                missing = a.results - (cut.stop - cut.start)
+                cuts += [slice(None), cut, slice(None)]
+                moves += [(k, a.reach - 1 - k, 0), (0, missing, 0), (0, 0, 0)]
+            whole += lax.pad(tiles[tuple(cuts)], zero, [*moves, (0, 0, 0)])
+        spans = [(a.tiles + a.reach - 1) * a.results * a.stride for a in axes]
+        whole = whole.reshape(batch, *spans, -1)
+        seen = [
+            (-low, low + n - span, 0) for low, n, span in zip(self.before, size, spans, strict=True)
+        ]
+        return lax.pad(whole, zero, [(0, 0, 0), *seen, (0, 0, 0)])
 
     def _tiles_of_result(self, g):
         """`[batch, *spatial, out]` to `[batch * tiles, results of a tile, out]`."""
@@ -209,10 +261,9 @@ class _Plan:
         g = _split(g, 1, [(a.tiles, a.results) for a in self.axes])
         return g.reshape(-1, math.prod(a.results for a in self.axes), g.shape[-1])
 
-    def _untiled(self, tiles_of, tiles, size, channels):
-        """`tiles_of` transposed: the sum of what the tiles have at each pixel."""
-        pictures = len(tiles) // math.prod(a.tiles for a in self.axes)
-        whole = jax.ShapeDtypeStruct((pictures, *size, channels), tiles.dtype)
+    def _untiled(self, tiles_of, tiles, shape):
+        """`tiles_of` transposed: pictures `shape`, each pixel the sum of what tiles have there."""
+        whole = jax.ShapeDtypeStruct((len(tiles) // self._tiles, *shape), tiles.dtype)
         return jax.linear_transpose(tiles_of, whole)(tiles)[0]
 
     def _parts_of_kernel(self, kernel):
@@ -224,9 +275,14 @@ class _Plan:
         kernel = _split(kernel, 0, [(a.taps, a.stride) for a in self.axes])
         return kernel.reshape(math.prod(a.taps for a in self.axes), -1, kernel.shape[-1])
 
-    def _values(self, which, x, turned=False):
-        """The map's matrix, or its transpose, times each of `x [rows, coefficients, channels]`."""
-        return self.product(self._matrix(which, x.dtype)[None], x, turn_a=turned)
+    def _values(self, which, x):
+        """The map's matrix times each of `x [rows, coefficients, channels]`."""
+        return self.product(self._matrix(which, x.dtype)[None], x)
+
+    def _back(self, which, values):
+        """The map's transpose times each of `values [points, rows, channels]`, rows first."""
+        matrix = self._matrix(which, values.dtype).T
+        return self.product(matrix[None], values, middle=(False, True))
 
     def _matrix(self, which, dtype):
         each = [winograd.matrices(a.results, a.taps)[which] for a in self.axes]

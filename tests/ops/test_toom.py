@@ -1,6 +1,8 @@
 """Toom and Cook's products on every axis: against lax, in float64 and by oneDNN, and where they
 pay."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,10 +17,9 @@ from jaxgan.ops.geometry import Geometry
 carried = pytest.mark.skipif(not onednn._carried(), reason="this jaxlib has no oneDNN to call")
 
 
-def multiply(a, b, *, turn_a=False, turn_b=False, middle=(False, False, False)):
-    a, b = (jnp.swapaxes(m, 0, 1) if is_ else m for m, is_ in zip((a, b), middle, strict=False))
-    y = (a.mT if turn_a else a) @ (b.mT if turn_b else b)
-    return jnp.swapaxes(y, 0, 1) if middle[2] else y
+def multiply(a, b, *, turn_a=False, turn_b=False, middle=(False, False)):
+    a, b = (jnp.swapaxes(m, 0, 1) if is_ else m for m, is_ in zip((a, b), middle, strict=True))
+    return (a.mT if turn_a else a) @ (b.mT if turn_b else b)
 
 
 CASES = [
@@ -36,7 +37,10 @@ CASES = [
 ]
 
 
-def test_its_three_operations_equal_those_of_lax():
+@pytest.mark.parametrize("few_tiles", [0, 100])
+def test_its_three_operations_equal_those_of_lax(monkeypatch, few_tiles):
+    """However an image is cut into tiles: at once, or one by one."""
+    monkeypatch.setattr(toom, "_FEW_TILES", few_tiles)
     random = np.random.default_rng(0)
 
     def reference(x, kernel, g, stride, padding):
@@ -66,23 +70,26 @@ def test_its_three_operations_equal_those_of_lax():
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * np.abs(b).max())
 
 
-def test_five_digits_are_left():
+@pytest.mark.parametrize(("taps", "stride", "results"), [(4, 2, 7), (3, 1, 6), (5, 1, 4)])
+def test_five_digits_are_left(taps, stride, results):
     random = np.random.default_rng(0)
-    shapes = (4, 14, 14, 64), (4, 4, 64, 32), (4, 7, 7, 32)
+    size = stride * results
+    shapes = (4, size, size, 64), (taps, taps, 64, 32), (4, results, results, 32)
     x, kernel, g = (random.normal(size=shape).astype(np.float32) for shape in shapes)
-    geometry = Geometry((2, 2), ((1, 1), (1, 1)), (1, 1))
+    around = (taps - stride) // 2
+    geometry = Geometry((stride,) * 2, ((around, around),) * 2, (1, 1))
 
     def reference(x, kernel, g):
         def y(x, kernel):
-            return lax_conv(x, kernel, stride=2, padding=geometry.padding)
+            return lax_conv(x, kernel, stride=stride, padding=geometry.padding)
 
         return y(x, kernel), *jax.vjp(y, x, kernel)[1](g)
 
     def ours(x, kernel, g):
         return (
             toom.forward(x, kernel, geometry, multiply),
-            toom.input_grad(g, kernel, geometry, (14, 14), multiply),
-            toom.weight_grad(x, g, geometry, (4, 4), multiply),
+            toom.input_grad(g, kernel, geometry, (size, size), multiply),
+            toom.weight_grad(x, g, geometry, (taps, taps), multiply),
         )
 
     with jax.enable_x64(True):
@@ -100,7 +107,7 @@ def test_too_many_taps_are_refused():
 
 @carried
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True)])
-@pytest.mark.parametrize("middle", [(False,) * 3, (True, False, True), (True, True, False)])
+@pytest.mark.parametrize("middle", list(itertools.product((False, True), repeat=2)))
 def test_onednns_product_is_that_of_every_layout(turned, middle):
     random = np.random.default_rng(0)
 
@@ -127,11 +134,12 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
     monkeypatch.setattr(lowering, "_WIDE_FOR_WINOGRAD", 0)
     monkeypatch.setattr(lowering, "_FEW_ROWS", 0)
     monkeypatch.setattr(lowering, "_LEAST_GAIN", 0)
+    monkeypatch.setattr(lowering, "_GAIN_TO_WINOGRAD", dict.fromkeys(lowering._BY_TOOM, 0))
     monkeypatch.setattr(lowering, "_LEAST_WORK", 0)
     monkeypatch.setattr(onednn, "_LEAST_OPERATIONS", 0)
     names = ("forward", "input_grad", "weight_grad")
     used = note_calls(monkeypatch, toom, names)
-    cases = [((2, 12, 14, 8), (4, 4, 8, 6), {"stride": 2})]
+    cases = [((2, 12, 14, 8), (4, 4, 8, 6), {"stride": 2}), ((2, 19, 14, 6), (3, 3, 6, 8), {})]
     transposed = [((2, 9, 7, 6), (4, 4, 6, 8), {"stride": 2})]
     with compilation_cache.paused(), onednn.allowed(True):
         check_orders(cases, conv, lax_conv)
@@ -141,7 +149,7 @@ def test_the_family_uses_it_with_onednn_to_second_order(monkeypatch):
 
 @carried
 def test_it_is_chosen_where_it_pays():
-    def chosen(operation, kernel, slid, stride=2, dilation=1):
+    def chosen(operation, kernel, slid, stride, dilation=1):
         padding = ((kernel[0] - stride) // 2, -(-(kernel[0] - stride) // 2))
         geometry = Geometry((stride,) * 2, (padding,) * 2, (dilation,) * 2)
         with onednn.allowed(True):
@@ -149,25 +157,28 @@ def test_it_is_chosen_where_it_pays():
             return lowering._choose(operation, kernel, geometry, image).__name__
 
     for name in ("forward", "input_grad", "weight_grad"):
-        wide = 2 if name == "forward" else 1
 
-        def slid(batch, size, kernel, wide=wide):
-            return batch, wide * size, wide * size, kernel[-2 if wide == 2 else -1]
+        def ours(batch, size, kernel, name=name, stride=2, **options):
+            forward = name == "forward"
+            side = stride * size if forward else size
+            slid = (batch, side, side, kernel[-2 if forward else -1])
+            return chosen(name, kernel, slid, stride, **options) == f"_{name}_by_toom"
 
-        def ours(batch, size, kernel, name=name, slid=slid, **options):
-            form = chosen(name, kernel, slid(batch, size, kernel), **options)
-            return form == f"_{name}_by_toom"
-
-        # The generator's layers for 28x28, and layers of the networks for 64x64.
+        # The generator's layers for 28x28, its critic's, and layers of the networks for 64x64.
         assert ours(64, 14, (4, 4, 64, 128)) and ours(64, 7, (4, 4, 128, 256))
+        assert ours(128, 7, (4, 4, 64, 128))
         assert ours(64, 8, (4, 4, 128, 256)) and ours(64, 4, (4, 4, 256, 512))
-        # Little work, few rows, narrow, little saved, a stride or a dilation that it is not for.
-        assert not ours(128, 7, (4, 4, 64, 128)) and not ours(32, 14, (4, 4, 64, 128))
-        assert not ours(32, 4, (4, 4, 512, 512))
-        assert not ours(512, 14, (4, 4, 32, 64))
-        assert not ours(64, 16, (4, 4, 64, 128))
+        # Of stride 1 those that save more than Winograd's rows, with three taps and with more.
+        assert ours(16, 12, (3, 3, 256, 512), stride=1) and ours(1, 32, (3, 3, 256, 256), stride=1)
+        assert ours(16, 16, (5, 5, 128, 128), stride=1)
+        assert ours(16, 48, (3, 3, 64, 128), stride=1) == (name == "weight_grad")
+        # Little work, few rows, narrow, little saved, nothing to save, a dilation.
+        assert not ours(64, 7, (4, 4, 64, 128)) and not ours(16, 14, (4, 4, 64, 128))
+        assert not ours(32, 4, (4, 4, 512, 512)) and not ours(1, 16, (3, 3, 512, 512), stride=1)
+        assert not ours(512, 14, (4, 4, 32, 64)) and not ours(64, 24, (3, 3, 32, 64), stride=1)
+        assert not ours(64, 16, (4, 4, 64, 128)) and not ours(128, 24, (3, 3, 64, 64), stride=1)
         assert not ours(128, 16, (3, 3, 128, 256))
-        assert not ours(128, 16, (4, 4, 128, 256), stride=1)
+        assert not ours(128, 24, (1, 1, 256, 256), stride=1)
         assert not ours(128, 7, (4, 4, 128, 256), dilation=2)
         with jax.default_matmul_precision("highest"):
             assert not ours(128, 7, (4, 4, 128, 256))
