@@ -65,7 +65,7 @@ _KERNEL_TO_IMAGES = 2
 _MOST_NUMBERS = 12_000_000
 # Toom and Cook's, which rounds more, wants as much gain, as many channels, more than a few rows,
 # and so many multiplications at each point.
-_LEAST_WORK = 4_000_000
+_LEAST_WORK = 2_000_000
 # With stride 1 it competes with Winograd's, which lags behind its gain at weight gradients.
 _GAIN_TO_WINOGRAD = {"forward": 1.1, "input_grad": 1.1, "weight_grad": 0.9}
 # Winograd's algorithm writes whole rows of results: a weight gradient's should not be shorter.
