@@ -118,7 +118,7 @@ def multiply(
       turn_a: whether each of `a` is transposed.
       turn_b: whether each of `b` is.
       middle: whether the batch is the middle axis, not the first one, of `a` and of `b`. Of the
-        result it never is: oneDNN writes it that way at two thirds of the speed.
+        result it never is: oneDNN is slower at writing it so than at reading it so.
     """
     # As XLA sees it the batch comes first, and sometimes lies elsewhere in memory.
     a, b = (jnp.swapaxes(m, 0, 1) if is_ else m for m, is_ in zip((a, b), middle, strict=True))

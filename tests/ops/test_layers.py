@@ -43,12 +43,18 @@ def test_convolutions_hold_and_do_what_flax_layers_do(ours, flax, shape):
     mirrored = dict(params)
     if isinstance(ours, ConvTranspose):
         mirrored["kernel"] = jnp.flip(params["kernel"], (0, 1))
-    np.testing.assert_allclose(
-        ours.apply({"params": params}, x),
-        flax.apply({"params": mirrored}, x),
-        rtol=1e-5,
-        atol=1e-5,
+
+    def loss_and_results(params, network):
+        y = network.apply({"params": params}, x)
+        return jnp.sum(jnp.square(y)), y
+
+    (gradients, y), (flax_gradients, flax_y) = (
+        jax.grad(loss_and_results, has_aux=True)(p, network)
+        for p, network in ((params, ours), (mirrored, flax))
     )
+    np.testing.assert_allclose(y, flax_y, rtol=1e-5, atol=1e-5)
+    if ours.use_bias:
+        np.testing.assert_allclose(gradients["bias"], flax_gradients["bias"], rtol=1e-5)
 
 
 def test_parameters_stay_float32_and_results_have_the_compute_dtype():
